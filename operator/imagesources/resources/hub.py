@@ -1,0 +1,233 @@
+"""Hub and ClusterHub: a connection to one hub of the platform."""
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, StringConstraints
+
+from imagesources.resources.base import Model, Resource, Rule, exactly_one, matching
+from imagesources.resources.conditions import Condition
+from imagesources.resources.fields import Duration, Name, ObjectId, SecretKeyRef
+from imagesources.resources.imagesource import Acl
+from imagesources.resources.meta import Metadata
+
+OFFICIAL_URL = "https://api.cycle.io"
+"""The official platform (``servers`` of the description)."""
+
+
+_ORIGIN_OF_URL = r"^https?://[^\s/?#@]+/?$"
+PlatformUrl = Annotated[
+    str,
+    StringConstraints(pattern=_ORIGIN_OF_URL, max_length=512),
+    matching(
+        _ORIGIN_OF_URL,
+        f"platform.url is https://host or https://host:port, without path, user or query, such as {OFFICIAL_URL}",
+    ),
+]
+
+
+class ApiKeyFrom(Model):
+    """Where the API key is read from."""
+
+    secret_key_ref: SecretKeyRef = Field(
+        description="The Secret and its key: for a Hub in the same namespace, for a ClusterHub in the operator's."
+    )
+
+
+class PlatformConnection(Model):
+    """A hub on a platform that is reached over HTTP."""
+
+    url: PlatformUrl = Field(
+        OFFICIAL_URL,
+        description="Address of the platform, without a path. The operator must allow the host (--allow-host) if it "
+        "is not the official one, and plain http (--allow-http).",
+    )
+    hub_id: ObjectId = Field(
+        description="Id of the hub, as the platform's portal shows it: 24 hexadecimal digits (header X-Hub-Id)."
+    )
+    api_key_from: ApiKeyFrom = Field(description="Reads the API key; a new value is used without a restart.")
+
+
+class EmbeddedConnection(Model):
+    """A hub of the operator's own embedded platform; nothing to set."""
+
+
+class RateLimit(Model):
+    """How many requests the hub may be sent."""
+
+    requests_per_second: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Requests a second, on average.")
+    burst: Annotated[int, Field(ge=1, le=10000)] = Field(50, description="Requests that may be sent at once.")
+
+
+class Brake(Model):
+    """When writes stop because too many sources would be deleted or rewritten at once."""
+
+    minimum: Annotated[int, Field(ge=1, le=1000000)] = Field(
+        10, description="Up to this many sources within the window never stop the writes."
+    )
+    percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        30, description="More than this share of the hub's sources within the window stops the writes."
+    )
+    window: Duration = Field("10m", description="The time over which is counted, such as 10m.")
+
+
+_NOTHING_PINNED = "!has(oldSelf.status) || !has(oldSelf.status.sources) || oldSelf.status.sources.pinned == 0"
+_SAME_PLACE = (
+    "has(self.spec.platform) == has(oldSelf.spec.platform) && (!has(self.spec.platform) || "
+    "(self.spec.platform.hubId == oldSelf.spec.platform.hubId && self.spec.platform.url == oldSelf.spec.platform.url))"
+)
+
+
+class HubSpec(Model):
+    """The connection and what it is allowed to do."""
+
+    rules: ClassVar = (
+        Rule(
+            exactly_one("platform", "embedded"),
+            "a hub is either platform (url, hubId, apiKeyFrom) or embedded: {}; give one of them",
+        ),
+    )
+
+    platform: PlatformConnection | None = Field(None, description="A platform that is reached over HTTP.")
+    embedded: EmbeddedConnection | None = Field(
+        None, description="The platform that runs inside the operator: write {}, there is nothing to set."
+    )
+    rate_limit: RateLimit = Field(RateLimit(), description="How many requests the platform may be sent.")
+    inventory_interval: Duration = Field(
+        "60s",
+        description="How often all sources of the hub are listed, to notice changes made by others; "
+        "one request per 100 sources.",
+    )
+    operator_role: Name | None = Field(
+        None,
+        description="Identifier of the role of the API key. Given, an access list that takes manage from it is "
+        "refused, as it would lock the operator out.",
+    )
+    maximum_acl: Acl | None = Field(
+        None, description="The most that the access list of a source may grant. Absent: no limit."
+    )
+    allow_source_ids: bool = Field(
+        False,
+        description="True: origins may name sources by id. Careful: that can borrow another tenant's credentials.",
+    )
+    brake: Brake = Field(Brake(), description="When writes stop because too much would change at once.")
+    release_brake: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        None, description="Put the token of status.brake here, to go on with the writes that were stopped."
+    )
+
+
+class LabelSelector(Model):
+    """Labels that a namespace must have."""
+
+    match_labels: Annotated[
+        dict[str, Annotated[str, StringConstraints(max_length=63)]], Field(min_length=1, max_length=16)
+    ] = Field(description="Labels, with their values, all of which a namespace must have.")
+
+
+class AllowedNamespaces(Model):
+    """Which namespaces may use a ClusterHub: those named and those selected; none by default."""
+
+    names: Annotated[tuple[Annotated[str, StringConstraints(max_length=63)], ...], Field(max_length=1024)] = Field(
+        (), description='Namespaces by name; "*" is every namespace.'
+    )
+    selector: LabelSelector | None = Field(None, description="Namespaces by their labels, beside those named.")
+
+
+class ClusterHubSpec(HubSpec):
+    """The connection and what it is allowed to do."""
+
+    allowed_namespaces: AllowedNamespaces = Field(
+        AllowedNamespaces(), description="Which namespaces may use this hub. Default: none."
+    )
+
+
+class Capability(Model):
+    """What was learned of one capability of the API key."""
+
+    name: str = Field(description="The capability, in the platform's words, such as images-sources-manage.")
+    state: str = Field(description="ok or refused.")
+    operation: str | None = Field(None, description="The operation that was refused.")
+    remedy: str | None = Field(None, description="What to do about it.")
+
+
+class SourceCounts(Model):
+    """How many sources the hub has, as the operator sees it."""
+
+    pinned: int = Field(0, description="ImageSources that belong to this hub.")
+    managed: int = Field(0, description="Sources on the platform that an ImageSource manages.")
+    drifted: int = Field(0, description="Sources that differ from their ImageSource.")
+    failed: int = Field(0, description="ImageSources that are not Ready.")
+    unmanaged: int = Field(0, description="Sources on the platform that no ImageSource manages.")
+    unmanaged_names: tuple[str, ...] = Field((), description="The first few of the unmanaged sources, by name.")
+    strays: tuple[str, ...] = Field(
+        (), description="Sources that were created for an ImageSource that is gone, by id; never deleted by itself."
+    )
+
+
+class BrakeStatus(Model):
+    """Why writes are stopped."""
+
+    engaged: bool = Field(False, description="True: nothing is written to the platform.")
+    token: str | None = Field(None, description="Put this into spec.releaseBrake to go on.")
+    message: str | None = Field(None, description="What would have changed.")
+
+
+class HubStatus(Model):
+    """What the operator knows of the hub."""
+
+    observed_generation: int = Field(-1, description="The newest generation that the operator has looked at.")
+    hub_id: str | None = Field(None, description="Id of the hub on the platform.")
+    url: str | None = Field(None, description="Where it is reached; for an embedded platform its instance.")
+    capabilities: tuple[Capability, ...] | None = Field(
+        None, description="What the API key may do, as far as answers of the platform have shown."
+    )
+    sources: SourceCounts | None = Field(None, description="How many sources there are, and how they are.")
+    brake: BrakeStatus | None = Field(None, description="The brake, once it has stopped the writes.")
+    feed_connected: bool | None = Field(None, description="Whether the notifications of the hub are received.")
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field((), description="How the hub is.")
+
+
+class Hub(Resource):
+    """A connection to one hub of the platform, for the ImageSources of its namespace."""
+
+    rules: ClassVar = (
+        Rule(
+            f"{_NOTHING_PINNED} || ({_SAME_PLACE})",
+            "platform.hubId and platform.url are immutable while ImageSources belong to this hub "
+            "(status.sources.pinned); delete them first, or create another hub",
+            "spec.platform",
+        ),
+    )
+
+    plural: ClassVar = "hubs"
+    namespaced: ClassVar = True
+    short_names: ClassVar = ("imghub",)
+    selectable: ClassVar = ()
+    columns: ClassVar = (
+        ("Ready", ".status.conditions[?(@.type=='Ready')].status", 0),
+        ("Reason", ".status.conditions[?(@.type=='Ready')].reason", 0),
+        ("Hub ID", ".status.hubId", 0),
+        ("Sources", ".status.sources.managed", 0),
+        ("Drifted", ".status.sources.drifted", 1),
+        ("Unmanaged", ".status.sources.unmanaged", 1),
+        ("URL", ".status.url", 1),
+        ("Message", ".status.conditions[?(@.type=='Ready')].message", 1),
+    )
+
+    metadata: Metadata
+    spec: HubSpec
+    status: HubStatus = Field(default_factory=HubStatus)
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> Self:
+        """Read an object as the apiserver gave it."""
+        return cls.model_validate(body)
+
+
+class ClusterHub(Hub):
+    """A connection to one hub of the platform, for the namespaces that it allows."""
+
+    plural: ClassVar = "clusterhubs"
+    namespaced: ClassVar = False
+    short_names: ClassVar = ("cimghub",)
+
+    spec: ClusterHubSpec
