@@ -1,0 +1,141 @@
+"""What an HTTP answer means: the document asked for, a refusal, or nothing that can be relied on.
+
+Pure: a status, a few headers and a body go in; a document comes out, or a ``PlatformError`` is raised. Only codes,
+JSON pointers and capabilities of the expected shape get into an exception, so that a hostile platform cannot make
+the operator publish what it was sent.
+"""
+
+import re
+import time
+import zlib
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pydantic_core import from_json
+
+from imagesources.platform.errors import PlatformError, Refused, Unanswered
+from imagesources.platform.models import Json
+
+MAX_RETRY_AFTER = 3600.0
+"""Seconds; a platform that asks for more is asked again after that."""
+
+_CODE = re.compile(r"[45]\d\d(\.(2fa|[a-z]{1,16})(-[a-z0-9]{1,16}){0,4}){1,4}", re.ASCII)
+_POINTER = re.compile(r"(/([a-z_-]{1,40}|\d{1,4})){1,8}", re.ASCII)
+_CAPABILITY = re.compile(r"[a-z]{1,24}(-[a-z]{1,24}){1,6}", re.ASCII)
+_SECONDS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer as it came, its body no longer than ``limit`` bytes.
+
+    Attributes:
+        limit: bytes that the body may have, also once it is decompressed.
+    """
+
+    status: int
+    content_type: str
+    content_encoding: str
+    retry_after: str
+    body: bytes = field(repr=False)
+    limit: int
+
+
+def read(operation: str, answer: Answer) -> Json:
+    """Returns the document of a 2xx answer.
+
+    Raises:
+        Refused: a 4xx with the platform's error envelope, or the OAuth shape with 401.
+        Unanswered: anything else.
+    """
+    document = _document(answer)
+    if not 200 <= answer.status < 300:
+        raise _failure(operation, answer, document or {})
+    if document is None:
+        raise Unanswered(operation, f"HTTP {answer.status} whose body is no JSON object within the limits")
+    return document
+
+
+def _document(answer: Answer) -> Json | None:
+    """Returns the JSON object of the body; None where there is none, or it is too big or nested too deeply."""
+    media = answer.content_type.lower()
+    body = _plain(answer)
+    if body is None or not (media == "application/json" or media.endswith("+json")):
+        return None
+    try:
+        document = from_json(body, allow_inf_nan=False)  # refuses more than 200 levels
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _plain(answer: Answer) -> bytes | None:
+    encoding = answer.content_encoding.lower()
+    if encoding in ("", "identity"):
+        return answer.body
+    if encoding != "gzip":
+        return None
+    gzip = zlib.decompressobj(wbits=31)
+    try:
+        body = gzip.decompress(answer.body, answer.limit)
+    except zlib.error:
+        return None
+    return body if gzip.eof else None
+
+
+def _failure(operation: str, answer: Answer, document: Json) -> PlatformError:
+    status, wait = answer.status, retry_after(answer.retry_after)
+    error = document.get("error")
+    code = _code(status, error)
+    if not 400 <= status < 500:
+        kind = "a redirect, which is never followed" if 300 <= status < 400 else code
+        return Unanswered(operation, f"HTTP {status}, {kind}" if kind else f"HTTP {status}", retry_after=wait)
+    if not code:
+        return Unanswered(operation, f"HTTP {status} without the error envelope", retry_after=wait)
+    details = error if isinstance(error, dict) else {}
+    extra = details.get("extra")
+    return Refused(
+        operation,
+        status=status,
+        code=code,
+        source=_shaped(_POINTER, details.get("source")),
+        capability=_shaped(_CAPABILITY, extra.get("capability") if isinstance(extra, dict) else None),
+        retry_after=wait,
+    )
+
+
+def _code(status: int, error: Any) -> str:  # noqa: ANN401 - any JSON
+    """Returns the code of an error, or "" where the answer cannot be taken for the platform's word.
+
+    A code that is missing or belongs to another status is unknown; a server error dressed as a refusal is no refusal.
+    """
+    if status == 401 and isinstance(error, str):
+        return "401.auth-invalid"  # the OAuth shape (schema Error) has codes of its own
+    if not isinstance(error, dict):
+        return ""
+    code = _shaped(_CODE, error.get("code"))
+    if code.startswith(f"{status}."):
+        return code
+    return "" if code.startswith("5") else f"{status}.unknown"
+
+
+def _shaped(pattern: re.Pattern[str], value: Any) -> str:  # noqa: ANN401 - any JSON
+    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
+
+
+def retry_after(header: str) -> float | None:
+    """Returns the seconds that a Retry-After header asks for, from 0 to ``MAX_RETRY_AFTER``; None if it says nothing.
+
+    Args:
+        header: seconds or an HTTP-date (RFC 9110, section 10.2.3), or "".
+    """
+    text = header.strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)

@@ -1,0 +1,199 @@
+"""What the platform's API says, as frozen values.
+
+Field names, nullability and enums are those of the official description (schemas ``ImageSource``, ``ACL``,
+``Job``, ``JobDescriptor``). Reading is lenient: unknown properties are dropped, so that a newer platform does
+not break an older operator. An origin stays plain JSON, as the operator compares it leaf by leaf, and it is kept
+out of every ``repr``, as it may carry credentials.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+ObjectId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
+Json = dict[str, Any]
+
+ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+"""The time that stands for "not yet" where the description requires a time (semantics: corrections)."""
+
+
+class ApiModel(BaseModel):
+    """A value of the API: immutable, and deaf to properties that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class AclEntry(ApiModel):
+    """What one role may do with one resource (schema ``ACLEntry``)."""
+
+    view: bool
+    modify: bool
+    manage: bool
+
+
+class Acl(ApiModel):
+    """Who may do what, by role identifier (schema ``ACL``); no roles means nobody."""
+
+    roles: dict[str, AclEntry] = {}
+
+
+class SourceState(StrEnum):
+    """The life of a source (schema ``ImageSourceState``)."""
+
+    LIVE = "live"
+    DELETING = "deleting"
+    DELETED = "deleted"
+
+
+class StateError(ApiModel):
+    """What went wrong with a resource (schema ``State``, property ``error``)."""
+
+    message: str = ""
+    time: datetime | None = None
+
+
+class State(ApiModel):
+    """Where a source stands (schema ``ImageSourceState``)."""
+
+    current: SourceState
+    changed: datetime
+    error: StateError | None = None
+
+
+class Events(ApiModel):
+    """When a source was created, updated and deleted; ``ZERO_TIME`` means not yet."""
+
+    created: datetime
+    updated: datetime
+    deleted: datetime
+
+
+class Creator(ApiModel):
+    """Who created a resource (schema ``CreatorScope``)."""
+
+    id: str
+    type: str
+
+
+class Builder(ApiModel):
+    """The integration that builds the images, by id or identifier (``builder``)."""
+
+    integration_id: str | None = None
+
+
+class About(ApiModel):
+    """What people say about a source (schema ``ImageSourceAbout``)."""
+
+    description: str | None = None
+
+
+class ImagesCount(ApiModel):
+    """How many images a source has, in all and by state (``meta=images_count``)."""
+
+    total: int
+    state: dict[str, int] = {}
+
+
+class Meta(ApiModel):
+    """What is only there when it is asked for (schema ``ImageSourceMeta``)."""
+
+    images_count: ImagesCount | None = None
+
+
+SourceType = Literal["stack-build", "direct", "bucket"]
+
+
+class Source(ApiModel):
+    """One image source as the platform sees it (schema ``ImageSource``)."""
+
+    id: ObjectId
+    identifier: str
+    type: SourceType
+    hub_id: str
+    name: str
+    about: About | None = None
+    origin: Json = Field(repr=False)
+    builder: Builder | None = None
+    creator: Creator
+    acl: Acl | None = None
+    state: State
+    events: Events
+    meta: Meta | None = None
+
+
+class TaskError(ApiModel):
+    """Why a job or a task failed."""
+
+    message: str = ""
+
+
+class TaskStep(ApiModel):
+    """A step of a task; ``ZERO_TIME`` means not yet."""
+
+    caption: str
+    description: str = ""
+    started: datetime
+    completed: datetime
+
+
+class WorkTimes(ApiModel):
+    """When a job or task was queued, started and completed; ``ZERO_TIME`` means not yet."""
+
+    queued: datetime
+    started: datetime
+    completed: datetime
+
+
+class TaskState(ApiModel):
+    """Where a task stands (schema ``TaskState``)."""
+
+    current: Literal["pending", "error", "running", "completed"] = "pending"
+    changed: datetime | None = None
+
+
+class Task(ApiModel):
+    """A task of a job (schema ``JobTask``); its input and output may echo secrets and are not read."""
+
+    id: str
+    caption: str
+    header: str = ""
+    events: WorkTimes
+    steps: tuple[TaskStep, ...] | None = None
+    state: TaskState
+    error: TaskError | None = None
+
+
+class JobState(ApiModel):
+    """Where a job stands (schema ``JobState``)."""
+
+    current: Literal["new", "queued", "error", "scheduled", "expired", "running", "completed"]
+    changed: datetime | None = None
+    error: TaskError | None = None
+
+
+class Job(ApiModel):
+    """Work that the platform does in the background (schema ``Job``)."""
+
+    id: ObjectId
+    hub_id: str
+    caption: str = ""
+    queue: str = ""
+    events: WorkTimes
+    tasks: tuple[Task, ...] = ()
+    state: JobState
+
+
+class JobTicket(ApiModel):
+    """The job that a request started, in its own words (``JobDescriptor.job``)."""
+
+    id: ObjectId
+    accepted: bool
+
+
+class JobDescriptor(ApiModel):
+    """The answer to a request that the platform carries out later (schema ``JobDescriptor``)."""
+
+    action: str
+    job: JobTicket | None = None
