@@ -1,0 +1,78 @@
+"""``imagesource-operator serve``: the embedded platform alone."""
+
+import asyncio
+import logging
+import signal
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from imagesources.embedded import EmbeddedPlatform, Options
+
+KEY_NAME = "serve"
+_DEFAULTS = Options()
+
+
+@click.command()
+@click.option(
+    "--listen", default="127.0.0.1:8080", show_default=True, help="Address to serve on; port 0 is a free one."
+)
+@click.option(
+    "--database", default="sqlite:///imagesources.db", show_default=True, help="SQLite file or PostgreSQL URL."
+)
+@click.option("--hub-id", envvar="IMAGESOURCES_HUB_ID", help="Id of the hub, 24 hex digits.  [default: generated once]")
+@click.option("--api-key", envvar="IMAGESOURCES_API_KEY", help="The API key to accept.  [default: generated once]")
+@click.option(
+    "--step-seconds", default=_DEFAULTS.step_seconds, show_default=True, help="How long each step of a job takes."
+)
+@click.option("--mask-credentials", is_flag=True, help="Show credentials in origins as ********.")
+@click.option("--requests-per-second", default=0, show_default=True, help="Limit for each API key; 0 is none.")
+@click.option("--fail-jobs", default=0, show_default=True, help="For tests: let the first so many jobs fail.")
+def serve(
+    *,
+    listen: str,
+    database: str,
+    hub_id: str | None,
+    api_key: str | None,
+    step_seconds: float,
+    mask_credentials: bool,
+    requests_per_second: int,
+    fail_jobs: int,
+) -> None:
+    """Serve the embedded platform: the Image Sources API on your own machine.
+
+    Prints the hub's id and, the first time, an API key; the key is not stored, so keep it, or give one with
+    --api-key. Stop it with Ctrl-C.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    options = Options(
+        step_seconds=step_seconds,
+        mask_credentials=mask_credentials,
+        requests_per_second=requests_per_second,
+        fail_jobs=fail_jobs,
+    )
+    try:
+        asyncio.run(_serve(database, listen, options, hub_id, api_key))
+    except (ValueError, OSError, SQLAlchemyError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _serve(database: str, listen: str, options: Options, hub_id: str | None, api_key: str | None) -> None:
+    stopped = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+    async with EmbeddedPlatform.open(database, listen, options=options) as platform:
+        hub = await platform.ensure_hub(hub_id or "default", hub_id=hub_id)
+        key = await _ensure_key(platform, hub, api_key)
+        click.echo(f"url:     {platform.url}\nhub id:  {hub}\napi key: {key}")
+        await stopped.wait()
+
+
+async def _ensure_key(platform: EmbeddedPlatform, hub_id: str, given: str | None) -> str:
+    """Make sure that there is a key, and say what can be said about it: one that was given is never printed."""
+    if given:
+        await platform.issue_key(hub_id, value=given, name=KEY_NAME)
+        return "as given"
+    if await platform.key_exists(hub_id, KEY_NAME):
+        return "as before; to set another one use --api-key"
+    return await platform.issue_key(hub_id, name=KEY_NAME)

@@ -1,0 +1,7 @@
+"""The platform's Image Sources API as a server of our own, over real HTTP, from SQLite or PostgreSQL."""
+
+from imagesources.embedded.access import ALL, Capability
+from imagesources.embedded.options import Options
+from imagesources.embedded.server import EmbeddedPlatform
+
+__all__ = ["ALL", "Capability", "EmbeddedPlatform", "Options"]

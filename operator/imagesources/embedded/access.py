@@ -1,0 +1,115 @@
+"""Who asks, and what they may do: API keys, capabilities, roles and ACLs."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from sqlalchemy import Connection, select
+
+from imagesources.embedded.errors import ApiError, NotAuthenticated
+from imagesources.embedded.ids import is_id
+from imagesources.embedded.schema import api_keys, hubs, roles
+from imagesources.platform.models import Json
+
+Privilege = Literal["view", "modify", "manage"]
+
+
+class Capability(StrEnum):
+    """The capabilities that the operations served here ask for (schema ``Capability`` has more)."""
+
+    SOURCES_VIEW = "images-sources-view"
+    SOURCES_MANAGE = "images-sources-manage"
+    JOBS_VIEW = "apionly-jobs-view"
+
+
+ALL: frozenset[str] = frozenset(Capability)
+"""A key with all of these has every capability, also one that is served later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an API key within its hub.
+
+    Attributes:
+        key_id: id of the API key; it is the creator of what it creates.
+        hub_id: the hub that the key belongs to.
+        roles: the names that an ACL can have for the key's role: its identifier and its id.
+        root: the role is above every ACL.
+        capabilities: None means all.
+    """
+
+    key_id: str
+    hub_id: str
+    roles: tuple[str, ...]
+    root: bool
+    capabilities: frozenset[str] | None
+
+    def require(self, capability: Capability) -> None:
+        """Refuse a caller without this capability.
+
+        Raises:
+            ApiError: 403.permissions, naming the capability.
+        """
+        if self.capabilities is not None and capability not in self.capabilities:
+            raise ApiError(
+                "403.permissions",
+                "Permission denied",
+                detail=f"The API key lacks the capability {capability}.",
+                capability=capability,
+            )
+
+    def require_privilege(self, acl: Json | None, privilege: Privilege) -> None:
+        """Refuse a caller whose role lacks this privilege on a resource; without an ACL, everybody has all of them.
+
+        Raises:
+            ApiError: 403.permissions. It is no 404, as the source is there.
+        """
+        if acl is None or self.root:
+            return
+        entries: Json = acl.get("roles", {})
+        if not any(entries.get(role, {}).get(privilege) for role in self.roles):
+            raise ApiError(
+                "403.permissions",
+                "Permission denied",
+                detail=f"The ACL of the resource does not grant {privilege} to the role of the API key.",
+            )
+
+
+def digest(key: str) -> str:
+    """Hash an API key for storage and look-up."""
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
+
+
+def viewers(acl: Json | None) -> Iterable[str]:
+    """List the roles that an ACL lets view."""
+    entries: Json = (acl or {}).get("roles", {})
+    return (role for role, entry in entries.items() if entry["view"])
+
+
+def authenticate(connection: Connection, key: str, hub_id: str) -> Caller:
+    """Find who holds this key, and check that it is one of this hub.
+
+    Raises:
+        NotAuthenticated: nobody holds it.
+        ApiError: 404.hub or 403.wrong-hub.
+    """
+    row = connection.execute(
+        select(api_keys, roles.c.identifier, roles.c.root)
+        .join(roles, api_keys.c.role_id == roles.c.id)
+        .where(api_keys.c.digest == digest(key))
+    ).one_or_none()
+    if row is None:
+        raise NotAuthenticated("The API key is not valid.")
+    if row.hub_id != hub_id:
+        if not is_id(hub_id) or connection.scalar(select(hubs.c.id).where(hubs.c.id == hub_id)) is None:
+            raise ApiError("404.hub", "Hub not found", detail="X-Hub-Id names no hub.")
+        raise ApiError("403.wrong-hub", "Wrong hub", detail="The API key belongs to another hub.")
+    return Caller(
+        key_id=row.id,
+        hub_id=hub_id,
+        roles=(row.identifier, row.role_id),
+        root=row.root,
+        capabilities=None if row.all_capabilities else frozenset(row.capabilities),
+    )

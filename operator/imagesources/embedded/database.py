@@ -1,0 +1,136 @@
+"""One database, SQLite or PostgreSQL, whose transactions run in threads so that the event loop never waits."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from imagesources.embedded import schema
+from imagesources.embedded.ids import new_id
+
+T = TypeVar("T")
+Query = Callable[[Connection], T]
+
+BUSY_TIMEOUT = 30.0
+"""Seconds that a SQLite connection waits for another process's write."""
+
+READERS = 4
+
+
+class Database:
+    """Runs queries, each in a transaction of its own, in threads.
+
+    SQLite has one writer at a time, so there is one thread for writes: they queue here, in order, instead of
+    fighting for the file's lock.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing = engine.execution_options(begin="BEGIN IMMEDIATE")
+        writers = 1 if engine.dialect.name == "sqlite" else READERS
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="embedded-read")
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="embedded-write")
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Connect, and make the tables that are missing.
+
+        Args:
+            url: an SQLAlchemy URL, such as ``sqlite:////var/lib/platform.db`` or ``postgresql://…``.
+
+        Raises:
+            ValueError: the URL is none, or names an SQLite database in memory.
+            sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
+        """
+        database = cls(_engine(url))
+        await asyncio.to_thread(schema.create, database._engine)
+        return database
+
+    async def read(self, query: Query[T]) -> T:
+        """Run a query that changes nothing."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, _run, self._engine, query)
+
+    async def write(self, query: Query[T]) -> T:
+        """Run a query and commit what it changed; nothing is changed if it raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, _run, self._writing, query)
+
+    async def ensure(self, query: Query[T]) -> T:
+        """Run a query that makes what is missing; it runs again if another process was faster."""
+        try:
+            return await self.write(query)
+        except IntegrityError:
+            return await self.write(query)
+
+    async def instance(self) -> str:
+        """Tell the id that the store was given when it was made."""
+        return await self.ensure(_instance)
+
+    async def close(self) -> None:
+        """Finish what runs, then disconnect."""
+        for pool in (self._readers, self._writers):
+            await asyncio.to_thread(pool.shutdown)
+        await asyncio.to_thread(self._engine.dispose)
+
+
+def _run(engine: Engine, query: Query[T]) -> T:
+    with engine.begin() as connection:
+        return query(connection)
+
+
+def _instance(connection: Connection) -> str:
+    found = connection.scalar(select(schema.instance.c.id))
+    if found is None:
+        found = new_id()
+        connection.execute(insert(schema.instance).values(singleton=1, id=found))
+    return found
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("the database URL is none, such as sqlite:///platform.db") from error
+    if parsed.get_backend_name() != "sqlite":
+        return _server_engine(parsed)
+    if parsed.database in (None, "", ":memory:"):
+        raise ValueError("the database must be a file: what it holds has to outlive the process")
+    engine = create_engine(
+        parsed,
+        hide_parameters=True,
+        pool_size=READERS + 1,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT},
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _server_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ValueError(f"there is no driver for {url.drivername} databases; is it installed?") from error
+
+
+def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Set up a new connection: WAL, so that readers never wait for the writer.
+
+    ``synchronous=FULL`` makes each commit outlive a power cut. NORMAL would only outlive a kill: an acknowledged
+    create could vanish with the power, and a client would have to take it for deleted by other hands.
+    """
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin ourselves: a write takes its lock at once, as one that reads first could not get it later."""
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

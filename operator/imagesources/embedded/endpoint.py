@@ -1,0 +1,86 @@
+"""What stands between HTTP and an operation: authentication, capabilities, the rate limit, the error envelope."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from imagesources.embedded.access import Caller, Capability, authenticate
+from imagesources.embedded.database import Database
+from imagesources.embedded.errors import ApiError, NotAuthenticated
+from imagesources.embedded.limits import RateLimit
+from imagesources.embedded.options import Options
+from imagesources.embedded.worker import Worker
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What operations work with."""
+
+    database: Database
+    worker: Worker
+    options: Options
+    limit: RateLimit
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a caller who may make it."""
+
+    request: web.Request
+    caller: Caller
+    services: Services
+
+
+SERVICES = web.AppKey("services", Services)
+
+Operation = Callable[[Call], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def operation(capability: Capability, operate: Operation) -> Handler:
+    """Make a handler that lets only those ask who have the capability."""
+
+    async def handle(request: web.Request) -> web.Response:
+        services = request.app[SERVICES]
+        caller = await _caller(request, services)
+        services.limit.check(caller.key_id)
+        caller.require(capability)
+        return await operate(Call(request, caller, services))
+
+    return handle
+
+
+async def _caller(request: web.Request, services: Services) -> Caller:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not key:
+        raise NotAuthenticated("The header Authorization must carry a bearer token.")
+    hub_id = request.headers.get("X-Hub-Id", "")
+    if not hub_id:
+        raise ApiError("422.missing-argument", "Missing argument", detail="The header X-Hub-Id is required.")
+    return await services.database.read(lambda connection: authenticate(connection, key, hub_id))
+
+
+@web.middleware
+async def error_envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error as the API does; what nobody expected is logged here, without values."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return error.response()
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return ApiError("404.uri", "Not found", detail="There is no such operation here.").response()
+    except web.HTTPRequestEntityTooLarge:
+        return ApiError("422.max-exceeded", "Limit exceeded", detail="The body is too large.").response()
+    except SQLAlchemyError as error:
+        LOG.warning("the database failed: %s", type(error).__name__)
+        return ApiError("500.database", "Database error").response()
+    except Exception:
+        LOG.exception("an operation failed")
+        return ApiError("500.unknown", "Unknown error").response()

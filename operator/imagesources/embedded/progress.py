@@ -1,0 +1,108 @@
+"""How a job gets from one step to the next.
+
+A transition ends the running step, has its effect, and starts the next one, all in one transaction: after a kill at
+any point the job stands before a step or after it, and every effect happens once.
+"""
+
+import logging
+from collections.abc import Iterator
+from copy import deepcopy
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from imagesources.embedded import clock, store
+from imagesources.embedded.removal import STEPS
+from imagesources.embedded.schema import jobs
+from imagesources.platform.models import Json
+
+LOG = logging.getLogger(__name__)
+
+
+class InjectedFault(Exception):
+    """A step was made to fail (``Options.fail_jobs``)."""
+
+
+def advance(connection: Connection, job_id: str, step_time: int, *, fault: bool = False) -> None:
+    """Make the next transition of a job, if it is due.
+
+    Args:
+        connection: within a transaction.
+        job_id: the job; nothing happens if it has ended, or is advanced by somebody else at this moment.
+        step_time: milliseconds that a step takes.
+        fault: fail if the step that ends is one that can be made to.
+
+    Raises:
+        InjectedFault: it was made to.
+    """
+    now = clock.now()
+    job = _lock(connection, job_id, now)
+    if job is None:
+        return
+    tasks: list[Json] = deepcopy(job["tasks"])
+    at = _position(tasks)
+    if job["state"] == "queued":
+        changes = _start(tasks, at, now) | {"started": now}
+    elif fault and STEPS[at].can_fail:
+        raise InjectedFault
+    else:
+        changes = _complete(tasks, at, now)
+        effect = STEPS[at].effect
+        if effect is not None:
+            effect(connection, job["source_id"])
+    due = now + step_time if changes["state"] == "running" else None
+    _save(connection, job_id, {**changes, "changed": now, "due": due, "tasks": tasks})
+    LOG.info("job %s: step %d of %d, %s", job_id, at + 1, len(STEPS), changes["state"])
+
+
+def fail(connection: Connection, job_id: str, message: str) -> None:
+    """End a job whose step failed, and say so on its source."""
+    now = clock.now()
+    job = _lock(connection, job_id, now)
+    if job is None:
+        return
+    tasks: list[Json] = deepcopy(job["tasks"])
+    task, _ = list(_walk(tasks))[_position(tasks)]
+    error = {"message": message}
+    task |= {"error": error, "state": {"current": "error", "changed": now}}
+    changes = {"state": "error", "changed": now, "completed": now, "error": error, "due": None, "tasks": tasks}
+    _save(connection, job_id, changes)
+    store.mark_failed(connection, job["source_id"], message)
+    LOG.warning("job %s failed", job_id)
+
+
+def _lock(connection: Connection, job_id: str, now: int) -> RowMapping | None:
+    query = select(jobs).where(jobs.c.id == job_id, jobs.c.due <= now).with_for_update(skip_locked=True)
+    return connection.execute(query).mappings().one_or_none()
+
+
+def _save(connection: Connection, job_id: str, values: Json) -> None:
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+
+
+def _position(tasks: list[Json]) -> int:
+    """Find the step that runs, or would be the first to."""
+    return next(index for index, (_, step) in enumerate(_walk(tasks)) if step["completed"] is None)
+
+
+def _walk(tasks: list[Json]) -> Iterator[tuple[Json, Json]]:
+    return ((task, step) for task in tasks for step in task["steps"])
+
+
+def _start(tasks: list[Json], at: int, now: int) -> Json:
+    task, step = list(_walk(tasks))[at]
+    step["started"] = now
+    if task["events"]["started"] is None:
+        task["events"]["started"] = now
+        task["state"] = {"current": "running", "changed": now}
+    return {"state": "running"}
+
+
+def _complete(tasks: list[Json], at: int, now: int) -> Json:
+    task, step = list(_walk(tasks))[at]
+    step["completed"] = now
+    if step is task["steps"][-1]:
+        task["events"]["completed"] = now
+        task["state"] = {"current": "completed", "changed": now}
+    if at + 1 < len(STEPS):
+        return _start(tasks, at + 1, now)
+    return {"state": "completed", "completed": now}

@@ -1,0 +1,114 @@
+"""What a client may send: the bodies of create, update and access, validated.
+
+A property that was sent is in ``model_fields_set``: absent and null are not the same.
+"""
+
+import re
+from typing import Annotated, Final, TypeVar
+
+from aiohttp import web
+from pydantic import Field, StringConstraints, ValidationError
+
+from imagesources.embedded.errors import ApiError, from_validation
+from imagesources.embedded.origins import Body, NoneOrigin, Origin, Text
+from imagesources.platform.models import Json, SourceType
+
+B = TypeVar("B", bound=Body)
+
+BODY_LIMIT: Final = 1024 * 1024
+"""Bytes that a request's body may have."""
+
+FALLBACK_NAME: Final = "Image source"
+NAME_LENGTH: Final = 255
+
+Name = Annotated[Text, StringConstraints(max_length=NAME_LENGTH)]
+FilledName = Annotated[Name, StringConstraints(min_length=1)]
+
+
+class AclEntry(Body):
+    """What one role may do (schema ``ACLEntry``)."""
+
+    view: bool
+    modify: bool
+    manage: bool
+
+
+class Acl(Body):
+    """Who may do what (schema ``ACL``); no roles means nobody but root roles."""
+
+    roles: dict[FilledName, AclEntry] = Field(default_factory=dict)
+
+
+class NewBuilder(Body):
+    """The integration that builds, by id or identifier."""
+
+    integration_id: Name
+
+
+class Builder(Body):
+    """The integration that builds, by id or identifier, or null."""
+
+    integration_id: Name | None = None
+
+
+class About(Body):
+    """What people say about a source."""
+
+    description: Text | None
+
+
+class CreateSource(Body):
+    """The body of ``createImageSource``; an empty name or identifier is as good as none."""
+
+    name: Name = ""
+    identifier: Name = ""
+    type: SourceType
+    origin: Origin
+    acl: Acl | None = None
+    builder: NewBuilder | None = None
+    about: About | None = None
+
+    def effective_name(self) -> str:
+        """Name the source: as given, else after its image, else by a fallback."""
+        details = None if isinstance(self.origin, NoneOrigin) else self.origin.details
+        return (self.name or getattr(details, "target", "") or FALLBACK_NAME)[:NAME_LENGTH]
+
+
+class UpdateSource(Body):
+    """The body of ``updateImageSource``: all that can be updated, whole top-level properties."""
+
+    name: FilledName = FALLBACK_NAME
+    identifier: Name | None = None
+    origin: Origin = NoneOrigin(type="none")
+    builder: Builder | None = None
+    about: About = About(description=None)
+
+
+class UpdateAccess(Body):
+    """The body of ``updateImageSourceAccess``."""
+
+    acl: Acl | None = None
+
+
+def sent(body: Body) -> Json:
+    """Write what was sent and is known, as JSON in its canonical form."""
+    return body.model_dump(mode="json", exclude_unset=True)
+
+
+def tokenize(name: str) -> str:
+    """Make an identifier from a name: lower case, each run of other characters a dash, none at the ends."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or tokenize(FALLBACK_NAME)
+
+
+async def body_of(request: web.Request, kind: type[B]) -> B:
+    """Read and validate a request's body.
+
+    Raises:
+        ApiError: wrong content type, no JSON, or not of this kind.
+    """
+    if request.content_type != "application/json":
+        raise ApiError("415.invalid-content-type", "Invalid content type", detail="Send application/json.")
+    try:
+        return kind.model_validate_json(await request.read())
+    except ValidationError as error:
+        raise from_validation(error) from None

@@ -1,0 +1,210 @@
+"""Who may do what on the embedded platform: keys, hubs, capabilities, roles and ACLs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.embedded import SOURCES, Api, embedded_api
+
+from imagesources.embedded import ALL, Capability, Options
+
+VIEW, MODIFY, MANAGE = (
+    {"view": True, "modify": False, "manage": False},
+    {"view": True, "modify": True, "manage": False},
+    {"view": True, "modify": False, "manage": True},
+)
+HIDDEN = {"view": False, "modify": True, "manage": True}
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    """A client of a new platform, with all rights."""
+    async with embedded_api(tmp_path) as client:
+        yield client
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic dTpw", "Bearer \xe9"])
+@pytest.mark.parametrize("path", [SOURCES, f"{SOURCES}/nonsense", "/v1/jobs"])
+async def test_no_valid_key(api: Api, authorization: str, path: str) -> None:
+    """Without a valid key the answer has the OAuth shape, and nothing else is looked at."""
+    answer = await api("GET", path, Authorization=authorization)
+    assert answer.status == 401
+    assert set(answer.body) == {"error", "error_description"}
+    assert answer.body["error"] == "invalid_token"
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_hub_must_be_named(api: Api) -> None:
+    """The hub is required, must exist, and must be the key's."""
+    assert api.platform is not None
+    other = await api.platform.ensure_hub("other")
+    assert (await api("GET", SOURCES, X_Hub_Id="")).error == (422, "422.missing-argument", None)
+    assert (await api("GET", SOURCES, X_Hub_Id="0" * 24)).error == (404, "404.hub", None)
+    assert (await api("GET", SOURCES, X_Hub_Id=other)).error == (403, "403.wrong-hub", None)
+
+
+@pytest.mark.parametrize(
+    ("key", "hub", "status"),
+    [(b"\xff\xfe", b"HUB", b"401"), (b"KEY", b"\xff\xfe", b"404"), (b"KEY", b"x" * 5000, b"404")],
+)
+async def test_headers_of_any_bytes(api: Api, key: bytes, hub: bytes, status: bytes) -> None:
+    """A key or hub id that is no text is one that does not exist."""
+    sent = {b"Authorization": b"Bearer " + key, b"X-Hub-Id": hub, b"Host": b"h", b"Connection": b"close"}
+    head = b"".join(b"%s: %s\r\n" % header for header in sent.items())
+    head = head.replace(b"KEY", api.key.encode()).replace(b"HUB", api.hub_id.encode())
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(api.url.rpartition(":")[2]))
+    writer.write(b"GET %s HTTP/1.1\r\n%s\r\n" % (SOURCES.encode(), head))
+    assert (await reader.read()).split()[1] == status
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_bearer_in_any_case(api: Api) -> None:
+    """The scheme's name is not case sensitive."""
+    assert (await api("GET", SOURCES, Authorization=f"bearer {api.key}")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "capability"),
+    [
+        ("GET", SOURCES, Capability.SOURCES_VIEW),
+        ("POST", SOURCES, Capability.SOURCES_MANAGE),
+        ("GET", SOURCES + "/ID", Capability.SOURCES_VIEW),
+        ("PATCH", SOURCES + "/ID", Capability.SOURCES_MANAGE),
+        ("DELETE", SOURCES + "/ID", Capability.SOURCES_MANAGE),
+        ("PATCH", SOURCES + "/ID/access", Capability.SOURCES_MANAGE),
+        ("GET", "/v1/jobs", Capability.JOBS_VIEW),
+        ("GET", "/v1/jobs/latest", Capability.JOBS_VIEW),
+        ("GET", "/v1/jobs/ID", Capability.JOBS_VIEW),
+    ],
+)
+async def test_capability_is_required(api: Api, method: str, path: str, capability: Capability) -> None:
+    """An operation is refused to a key that has every capability but the one that it asks for, which is named."""
+    source = await api.create()
+    lacking = await api.with_key("owner", ALL - {capability})
+    body: Any = {"type": "direct", "origin": {"type": "none"}} if method in ("POST", "PATCH") else None
+    answer = await lacking(method, path.replace("ID", source["id"]), body)
+    assert answer.error == (403, "403.permissions", None)
+    assert answer.body["error"]["extra"] == {"capability": capability}
+    having = await api.with_key("owner", frozenset({capability}))
+    assert (await having(method, path.replace("ID", source["id"]), body)).status != 403
+
+
+@pytest.mark.parametrize(
+    ("entry", "allowed"),
+    [
+        (None, ""),
+        ({"view": False, "modify": False, "manage": False}, ""),
+        (VIEW, "view"),
+        (MODIFY, "view modify"),
+        (MANAGE, "view access delete"),
+        (HIDDEN, "modify access delete"),
+    ],
+)
+async def test_acl_is_enforced(api: Api, entry: dict[str, bool] | None, allowed: str) -> None:
+    """Each privilege of a role's entry opens exactly its operations; no entry opens none."""
+    developer = await api.with_key("developer")
+    roles = {"other": VIEW} if entry is None else {"developer": entry}
+    path = f"{SOURCES}/{(await api.create('Mine', acl={'roles': roles}))['id']}"
+    results = {
+        "view": (await developer("GET", path)).status,
+        "modify": (await developer("PATCH", path, {"about": {"description": "x"}})).status,
+        "access": (await developer("PATCH", f"{path}/access", {})).status,
+        "delete": (await developer("DELETE", path)).status,
+    }
+    assert {what for what, status in results.items() if status < 300} == set(allowed.split())
+    assert {status for what, status in results.items() if what not in allowed.split()} <= {403}
+
+
+async def test_lists_hold_what_may_be_viewed(api: Api) -> None:
+    """A list, and its pages, hold the sources without ACL and those whose ACL lets the role view, by name or id."""
+    assert api.platform is not None
+    developer = await api.with_key("developer")
+    role_id = await api.platform.ensure_role(api.hub_id, "developer")
+    for name, acl in (
+        ("open", None),
+        ("nobody's", {"roles": {}}),
+        ("others'", {"roles": {"ops": VIEW}}),
+        ("by name", {"roles": {"developer": VIEW, "ops": HIDDEN}}),
+        ("hidden", {"roles": {"developer": HIDDEN}}),
+        ("by id", {"roles": {role_id: VIEW}}),
+    ):
+        await api.create(name, acl=acl)
+    assert await developer.names() == ["open", "by name", "by id"]
+    assert await developer.names("page[size]=1&page[number]=2") == ["by name"]
+    assert len(await api.names()) == 6
+
+
+async def test_lists_follow_the_acl(api: Api) -> None:
+    """A changed ACL changes lists at once."""
+    developer = await api.with_key("developer")
+    path = f"{SOURCES}/{(await api.create('Mine'))['id']}/access"
+    for acl, seen in (({"roles": {"developer": VIEW}}, True), ({"roles": {}}, False), (None, True)):
+        await api("PATCH", path, {"acl": acl})
+        assert await developer.names() == (["Mine"] if seen else [])
+
+
+async def test_rate_limit(tmp_path: Path) -> None:
+    """A key that asks too often is told when to ask again; another key is not concerned."""
+    async with embedded_api(tmp_path, Options(requests_per_second=3)) as api:
+        other = await api.with_key("owner")
+        answers = [await api("GET", SOURCES) for _ in range(6)]
+        limited = [answer for answer in answers if answer.status == 429]
+        assert limited
+        assert limited[0].error == (429, "429.rate-limiting", None)
+        assert int(limited[0].headers["Retry-After"]) >= 1
+        assert (await other("GET", SOURCES)).status == 200
+
+
+async def test_admin_is_idempotent(tmp_path: Path) -> None:
+    """Hubs, roles and keys are found again by name, also after a restart; the store stays the same instance."""
+    seen = []
+    for _ in range(2):
+        async with embedded_api(tmp_path) as api:
+            assert api.platform is not None
+            role_id = await api.platform.ensure_role(api.hub_id, "developer")
+            creator = (await api.create())["creator"]["id"]
+            seen.append((api.platform.instance, api.hub_id, role_id, creator))
+    assert seen[0] == seen[1]
+
+
+async def test_instance_is_of_the_store(tmp_path: Path) -> None:
+    """Another store is another instance."""
+    instances = set()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        async with embedded_api(tmp_path / name) as api:
+            assert api.platform is not None
+            instances.add(api.platform.instance)
+    assert len(instances) == 2
+
+
+async def test_key_is_replaced(api: Api) -> None:
+    """A key of the same name gets a new value, the old one is no longer valid; a value given is the one that counts."""
+    assert api.platform is not None
+    assert await api.platform.issue_key(api.hub_id, value="given") == "given"
+    assert (await api("GET", SOURCES)).status == 401
+    assert (await api("GET", SOURCES, Authorization="Bearer given")).status == 200
+    with pytest.raises(ValueError, match="another API key"):
+        await api.platform.issue_key(api.hub_id, value="given", name="other")
+
+
+async def test_hub_with_a_given_id(api: Api) -> None:
+    """A hub can be given its id, and is then found by it; ids that are none, or taken names, are refused."""
+    assert api.platform is not None
+    wanted = "5f" * 12
+    assert await api.platform.ensure_hub("given", hub_id=wanted) == wanted
+    assert await api.platform.ensure_hub("renamed", hub_id=wanted) == wanted
+    with pytest.raises(ValueError, match="another id"):
+        await api.platform.ensure_hub("test", hub_id="5e" * 12)
+    with pytest.raises(ValueError, match="24 hex"):
+        await api.platform.ensure_hub("test", hub_id="nope")
+
+
+async def test_keys_are_not_in_the_store(api: Api, tmp_path: Path) -> None:
+    """The store's files do not hold the value of any key."""
+    held = await asyncio.to_thread(lambda: b"".join(path.read_bytes() for path in tmp_path.iterdir()))
+    assert api.key.encode() not in held
+    assert api.hub_id.encode() in held
