@@ -1,0 +1,45 @@
+# For a new user: make demo, make test. They need Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help demo test check generate lock
+
+help:
+	@echo 'make demo      the operator at work on a real Kubernetes API, on this machine'
+	@echo 'make test      everything that CI runs (ARGS="…" goes to pytest)'
+	@echo 'make check     lint, format, types and import ranks alone'
+	@echo 'make generate  crds/ from the models'
+	@echo 'make lock      requirements.lock from pyproject.toml'
+
+demo: .venv/made
+	@$(BIN)/python -m imagesources demo $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/made
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+generate: .venv/made
+	$(BIN)/python -m imagesources.resources.generate crds
+
+lock: .venv/made
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group dev -o requirements.lock
+
+.venv/made: requirements.lock
+	@command -v '$(PYTHON)' >/dev/null || { \
+	  echo 'There is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + sys.version.split()[0] \
+	  + ", 3.11 or newer is needed. Name another one: make PYTHON=/path/to/python3")'
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@echo 'Making .venv from requirements.lock; this takes about a minute.'
+	'$(PYTHON)' -m venv --clear .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@

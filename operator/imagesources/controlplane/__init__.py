@@ -1,0 +1,19 @@
+"""Finds, builds and starts a Kubernetes control plane for the demo and the tests; the operator never uses it."""
+
+from imagesources.controlplane.build import ControlPlaneError, Say
+from imagesources.controlplane.cluster import Cluster
+from imagesources.controlplane.find import find, find_programs
+from imagesources.controlplane.local import OPERATOR, ControlPlane, Programs
+from imagesources.controlplane.processes import Process
+
+__all__ = [
+    "OPERATOR",
+    "Cluster",
+    "ControlPlane",
+    "ControlPlaneError",
+    "Process",
+    "Programs",
+    "Say",
+    "find",
+    "find_programs",
+]
