@@ -1,0 +1,1 @@
+"""Connections to hubs: credentials, call budget, inventory."""

@@ -1,0 +1,123 @@
+"""All hubs that are connected, and which of them a source belongs to."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from imagesources.hubs.hub import HubConnection, HubKey
+from imagesources.hubs.trouble import Trouble
+from imagesources.platform.client import PlatformClient
+from imagesources.resources.conditions import Reason
+from imagesources.resources.hub import ClusterHub, Hub
+from imagesources.resources.imagesource import HubRef
+
+RETIRE_AFTER = 120.0
+"""Seconds after which no request of a replaced connection can be under way any more (above every deadline)."""
+
+OnHubChange = Callable[[HubKey, set[str] | None], None]
+"""Told of a hub and the ids of its sources that changed; None: the hub itself did."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A Hub resource and what became of it: a connection, or the reason why there is none."""
+
+    resource: Hub
+    connection: HubConnection | None = None
+    trouble: Trouble | None = None
+    watcher: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class HubDirectory:
+    """The hubs by key.
+
+    Attributes:
+        clusterwide: whether ClusterHubs are read at all.
+        on_change: told whenever a hub or one of its sources changed.
+        namespace_labels: labels of namespaces, for the selectors of ClusterHubs.
+    """
+
+    clusterwide: bool
+    on_change: OnHubChange
+    namespace_labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    entries: dict[HubKey, Entry] = field(default_factory=dict)
+    retired: list[tuple[asyncio.TimerHandle, PlatformClient]] = field(default_factory=list)
+    """Clients that a request may still be using, closed a while later."""
+
+    def connect(self, key: HubKey, resource: Hub, connection: HubConnection) -> None:
+        """Use this connection from now on; the same place keeps what is known of its sources."""
+        old = self.entries.get(key)
+        if old and old.connection and old.connection.pin.place == connection.pin.place:
+            connection.inventory = old.connection.inventory
+        self._replace(key, Entry(resource, connection))
+        watch = connection.watch(lambda changed: self.on_change(key, changed))
+        self.entries[key].watcher = asyncio.create_task(watch, name=f"inventory of {key}")
+
+    def disconnect(self, key: HubKey, resource: Hub, trouble: Trouble) -> None:
+        """Remember why this hub cannot be used."""
+        self._replace(key, Entry(resource, trouble=trouble))
+        self.on_change(key, None)
+
+    def remove(self, key: HubKey) -> None:
+        """Forget a hub whose resource is gone."""
+        self._replace(key, None)
+        self.on_change(key, None)
+
+    def resolve(self, namespace: str, ref: HubRef | None) -> HubKey:
+        """Tell which hub a reference means; without one: the namespace's ``default``, else the ClusterHub's."""
+        if ref:
+            return (ref.kind, namespace if ref.kind == "Hub" else "", ref.name)
+        own = ("Hub", namespace, "default")
+        return own if own in self.entries or not self.clusterwide else ("ClusterHub", "", "default")
+
+    def find(self, namespace: str, ref: HubRef | None) -> HubConnection | Trouble:
+        """Find the connection for a source of a namespace, or say why there is none."""
+        kind, _, name = key = self.resolve(namespace, ref)
+        if kind == "ClusterHub" and not self.clusterwide:
+            message = f"this operator serves namespaces only and reads no ClusterHub; use a Hub instead of {name}"
+            return Trouble(Reason.CLUSTER_HUB_UNAVAILABLE, message)
+        entry = self.entries.get(key)
+        if entry is None:
+            missing = (
+                f"{kind} {name} does not exist" if ref else "there is neither a Hub nor a ClusterHub named default"
+            )
+            return Trouble(Reason.HUB_NOT_FOUND, f"{missing}; create it or name another in spec.hubRef")
+        if isinstance(entry.resource, ClusterHub) and not self._allows(entry.resource, namespace):
+            message = f"ClusterHub {name} does not list namespace {namespace} in spec.allowedNamespaces"
+            return Trouble(Reason.HUB_NOT_ALLOWED, message)
+        return entry.connection or entry.trouble or Trouble(Reason.HUB_NOT_FOUND, f"{kind} {name} is not connected yet")
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for key in list(self.entries):
+            self._replace(key, None)
+        for timer, client in self.retired:
+            timer.cancel()
+            await client.aclose()
+
+    def _allows(self, hub: ClusterHub, namespace: str) -> bool:
+        allowed = hub.spec.allowed_namespaces
+        if "*" in allowed.names or namespace in allowed.names:
+            return True
+        labels = self.namespace_labels.get(namespace, {})
+        return allowed.selector is not None and allowed.selector.match_labels.items() <= labels.items()
+
+    def _replace(self, key: HubKey, entry: Entry | None) -> None:
+        old = self.entries.pop(key, None)
+        if old and old.watcher:
+            old.watcher.cancel()
+        if old and old.connection:
+            self._retire(old.connection.client)
+        if entry:
+            self.entries[key] = entry
+
+    def _retire(self, client: PlatformClient) -> None:
+        loop = asyncio.get_running_loop()
+
+        def close() -> None:
+            self.retired = [pair for pair in self.retired if pair[1] is not client]
+            closing.append(loop.create_task(client.aclose()))
+
+        closing: list[asyncio.Task[None]] = []
+        self.retired.append((loop.call_later(RETIRE_AFTER, close), client))

@@ -1,0 +1,134 @@
+"""One connection to one hub: every call goes through here, and what the calls teach is kept here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import uniform
+from typing import TypeVar
+
+from imagesources.hubs.budget import CallBudget
+from imagesources.hubs.inventory import Inventory
+from imagesources.hubs.trouble import Trouble, trouble_listing, trouble_of
+from imagesources.platform.client import PlatformClient
+from imagesources.platform.errors import PlatformError, Refused
+from imagesources.platform.models import Source
+from imagesources.resources.hub import HubSpec
+from imagesources.resources.status import Pin
+from imagesources.settings import Settings
+
+_T = TypeVar("_T")
+
+HubKey = tuple[str, str, str]
+"""Kind, namespace (empty for a ClusterHub) and name."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """Read a duration of a resource, such as ``90s`` or ``5m``."""
+    number = duration.rstrip("hms")
+    return int(number) * _UNITS[duration[len(number) :]]
+
+
+class HubConnection:
+    """A hub that can be called.
+
+    Args:
+        key: the Hub or ClusterHub.
+        pin: the place; sources keep it for life.
+        spec: what the hub is allowed to do.
+        client: the platform.
+        budget: how often it may be called; the client asks it before each request.
+        settings: page size and delays.
+    """
+
+    def __init__(
+        self, key: HubKey, pin: Pin, spec: HubSpec, client: PlatformClient, budget: CallBudget, settings: Settings
+    ) -> None:
+        self.key = key
+        self.pin = pin
+        self.spec = spec
+        self.client = client
+        self.budget = budget
+        self.inventory = Inventory()
+        self.trouble: Trouble | None = None
+        self.refused: dict[str, str] = {}
+        """Capabilities that the key lacks, and the operation that found out."""
+        self._settings = settings
+        self._probe = asyncio.Event()
+
+    async def call(self, operation: Callable[[PlatformClient], Awaitable[_T]]) -> _T:
+        """Make one call.
+
+        Raises:
+            PlatformError: after the hub has learned from it.
+        """
+        try:
+            return await operation(self.client)
+        except PlatformError as error:
+            self._learn(error)
+            raise
+
+    async def with_identifier(self, identifier: str) -> tuple[Source, ...]:
+        """Ask the platform which sources carry an identifier, lowest id first."""
+        begun = asyncio.get_running_loop().time()
+
+        async def ask(client: PlatformClient) -> tuple[Source, ...]:
+            return tuple([source async for source in client.list_sources(identifier=identifier)])
+
+        found = await self.call(ask)
+        for source in found:
+            self.inventory.learn(source, begun)
+        return tuple(sorted((s for s in found if s.identifier == identifier), key=lambda source: source.id))
+
+    async def refresh(self) -> set[str]:
+        """List all sources and return the ids of those that changed since the last time.
+
+        Raises:
+            PlatformError: the list is not complete; what is known stays as it is.
+        """
+        begun = asyncio.get_running_loop().time()
+        page_size = self._settings.page_size
+        listed = [source async for source in self.client.list_sources(sort=("id",), page_size=page_size)]
+        return self.inventory.replace(listed, begun)
+
+    async def watch(self, on_change: Callable[[set[str] | None], None]) -> None:
+        """Keep the inventory fresh for ever.
+
+        Args:
+            on_change: told of the ids that changed; of None when the hub as a whole went up or down.
+        """
+        failures = 0
+        while True:
+            self._probe.clear()
+            before, first = self.trouble, self.inventory.completed is None
+            try:
+                changed = await self.refresh()
+            except PlatformError as error:
+                self._learn(error)
+                self.trouble = trouble_listing(error, self.pin.url)
+                failures += 1
+            else:
+                self.trouble, failures = None, 0
+                on_change(None if before or first else changed)
+            if self.trouble and self.trouble != before:
+                on_change(None)
+            await self._pause(failures)
+
+    async def _pause(self, failures: int) -> None:
+        if failures:
+            longest = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(failures - 1, 16))
+            await asyncio.sleep(uniform(0.5, 1) * longest)  # noqa: S311 - jitter, not a secret
+            return
+        try:
+            await asyncio.wait_for(self._probe.wait(), seconds(self.spec.inventory_interval))
+        except TimeoutError:
+            return
+
+    def _learn(self, error: PlatformError) -> None:
+        if error.retry_after:
+            self.budget.pause(error.retry_after)
+        if isinstance(error, Refused) and error.capability:
+            self.refused[error.capability] = error.operation
+        if found := trouble_of(error, self.pin.url):
+            self.trouble = found
+            self._probe.set()

@@ -1,0 +1,1 @@
+"""What touches the Kubernetes API: kopf handlers, finalizer and status writes, Secrets, Hubs."""

@@ -1,0 +1,123 @@
+"""The few requests that the operator makes beside kopf's watches."""
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client
+from kubernetes.aio.client.exceptions import ApiException
+
+from imagesources.kube.credentials import MANAGER, read_configuration
+from imagesources.reconcile.ports import Conflict, KubernetesError, Secret, Vanished
+from imagesources.resources import CREDENTIALS_LABEL, GROUP, VERSION
+from imagesources.telemetry import KUBERNETES_WRITES
+
+Json = dict[str, Any]
+
+_PAGE = 500
+_TIMEOUT = 30.0
+_MERGE_PATCH = "application/merge-patch+json"
+
+
+class KubernetesApi:
+    """A connection to one apiserver.
+
+    Every method raises ``Conflict`` (409), ``Vanished`` (404) or ``KubernetesError`` (anything else).
+    """
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        self._client = client.ApiClient(configuration)
+        self._custom = client.CustomObjectsApi(self._client)
+        self._core = client.CoreV1Api(self._client)
+        self._events = client.EventsV1Api(self._client)
+
+    @classmethod
+    async def connect(cls, kubeconfig: str | None) -> "KubernetesApi":
+        """Connect with a kubeconfig, or with the Pod's service account. Does no request yet."""
+        return cls(await read_configuration(kubeconfig))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def list(self, plural: str, namespace: str | None = None) -> AsyncIterator[Json]:
+        """List resources of ours, page by page: in one namespace, or everywhere."""
+        token: str | None = None
+        while True:
+            more: Json = {"limit": _PAGE, "_request_timeout": _TIMEOUT} | ({"_continue": token} if token else {})
+            if namespace:
+                request = self._custom.list_namespaced_custom_object(GROUP, VERSION, namespace, plural, **more)
+            else:
+                request = self._custom.list_cluster_custom_object(GROUP, VERSION, plural, **more)
+            page: Any = await _answer(request)
+            for item in page["items"]:
+                yield item
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+
+    async def get(self, plural: str, namespace: str, name: str) -> Json:
+        """Read a resource of ours, live."""
+        request = self._custom.get_namespaced_custom_object(
+            GROUP, VERSION, namespace, plural, name, _request_timeout=_TIMEOUT
+        )
+        return dict(await _answer(request))
+
+    async def patch(self, plural: str, namespace: str, name: str, body: Json, *, status: bool = False) -> Json:
+        """Merge-patch a resource of ours, or its status (RFC 7396); an empty namespace means cluster scope."""
+        KUBERNETES_WRITES.labels(plural, "status" if status else "metadata").inc()
+        scope = "namespaced" if namespace else "cluster"
+        method = getattr(self._custom, f"patch_{scope}_custom_object{'_status' if status else ''}")
+        place = (namespace, plural, name) if namespace else (plural, name)
+        request = method(
+            GROUP, VERSION, *place, body, field_manager=MANAGER, _content_type=_MERGE_PATCH, _request_timeout=_TIMEOUT
+        )
+        return dict(await _answer(request))
+
+    async def read_secret(self, namespace: str, name: str) -> Secret | None:
+        """Read a Secret's values; None: there is none. Values that are no UTF-8 are left out."""
+        try:
+            found: Any = await _answer(self._core.read_namespaced_secret(name, namespace, _request_timeout=_TIMEOUT))
+        except Vanished:
+            return None
+        return Secret(
+            uid=found.metadata.uid,
+            resource_version=found.metadata.resource_version,
+            labelled=is_labelled(found.metadata.labels or {}),
+            type=found.type or "",
+            values=_decoded(found.data or {}),
+        )
+
+    async def create_event(self, namespace: str, body: Json) -> None:
+        """Create an Event (events.k8s.io/v1)."""
+        event: Any = body  # the generated client takes a plain object as well
+        request = self._events.create_namespaced_event(
+            namespace, event, field_manager=MANAGER, _request_timeout=_TIMEOUT
+        )
+        await _answer(request)
+
+
+def is_labelled(labels: Mapping[str, str]) -> bool:
+    """Tell whether a Secret's owner agrees to its use here."""
+    return labels.get(CREDENTIALS_LABEL) == "true"
+
+
+def _decoded(data: Mapping[str, str]) -> dict[str, str]:
+    decoded = {}
+    for key, value in data.items():
+        try:
+            decoded[key] = base64.b64decode(value).decode()
+        except ValueError:
+            continue
+    return decoded
+
+
+async def _answer(request: Awaitable[object]) -> Any:  # noqa: ANN401 - what the generated client returns
+    try:
+        return await request
+    except ApiException as error:
+        kind = {404: Vanished, 409: Conflict}.get(error.status or 0, KubernetesError)
+        raise kind(f"{error.status} {error.reason}") from None  # the exception shows the body, which may hold values
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise KubernetesError(type(error).__name__) from None

@@ -1,0 +1,70 @@
+"""Events (events.k8s.io/v1) for people: written in the background, dropped rather than in the way."""
+
+import asyncio
+import os
+import socket
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from imagesources.kube.api import KubernetesApi
+from imagesources.reconcile.ports import Happening, KubernetesError
+from imagesources.resources import API_VERSION, GROUP
+from imagesources.resources.imagesource import ImageSource
+from imagesources.telemetry import log
+
+_WAITING = 1000
+"""Events that may wait to be written."""
+
+
+class Recorder:
+    """Writes Events one after the other; how many wait is bounded."""
+
+    def __init__(self, api: KubernetesApi) -> None:
+        self._api = api
+        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(_WAITING)
+        self._instance = os.environ.get("POD_NAME") or socket.gethostname()
+
+    def tell(self, resource: ImageSource, happening: Happening) -> None:
+        """Record that something happened to a resource."""
+        if not self._queue.full():
+            self._queue.put_nowait((resource.metadata.namespace, self._event(resource, happening)))
+
+    async def run(self) -> None:
+        """Write what is told, for ever."""
+        while True:
+            namespace, event = await self._queue.get()
+            try:
+                await self._api.create_event(namespace, event)
+            except KubernetesError as error:
+                log.debug("an Event was not written: %s", error)
+            finally:
+                self._queue.task_done()
+
+    async def flush(self, seconds: float) -> None:
+        """Wait until everything is written, but not for ever."""
+        try:
+            await asyncio.wait_for(self._queue.join(), seconds)
+        except TimeoutError:
+            return
+
+    def _event(self, resource: ImageSource, happening: Happening) -> dict[str, Any]:
+        name, namespace = resource.metadata.name, resource.metadata.namespace
+        return {
+            "metadata": {"name": f"{name[:200]}.{uuid4().hex[:16]}", "namespace": namespace},
+            "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "type": "Warning" if happening.warning else "Normal",
+            "reason": happening.reason,
+            "action": happening.action,
+            "note": happening.note[:1000],
+            "reportingController": GROUP,
+            "reportingInstance": self._instance[:128],
+            "regarding": {
+                "apiVersion": API_VERSION,
+                "kind": "ImageSource",
+                "name": name,
+                "namespace": namespace,
+                "uid": resource.metadata.uid,
+                "resourceVersion": resource.metadata.resource_version,
+            },
+        }

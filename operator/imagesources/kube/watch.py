@@ -1,0 +1,114 @@
+"""kopf as the informer: it lists, watches and reconnects; every event is handed to the engine's loop as it is.
+
+The handlers are ``on.event`` (docs/decisions): kopf writes nothing and retries nothing, and so knows of no way to
+lose, repeat or annotate anything. It runs in a loop and thread of its own, because on its way out it cancels every
+task of its loop.
+"""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from random import uniform
+from typing import Any
+
+import kopf
+
+from imagesources.kube.credentials import open_session
+from imagesources.resources import CREDENTIALS_LABEL, GROUP, VERSION
+from imagesources.resources.hub import ClusterHub, Hub
+from imagesources.resources.imagesource import ImageSource
+from imagesources.settings import Settings
+from imagesources.telemetry import log
+
+Json = dict[str, Any]
+
+OnEvent = Callable[[str, str | None, Json], None]
+"""Told of the plural, the type of the event (None: listed) and the object; called in the engine's loop."""
+
+_GIVE_UP_NEVER = 30.0
+
+
+class _Backoffs:
+    """Delays between tries to reach the apiserver: they grow, never end, and are never the same for two operators."""
+
+    def __iter__(self) -> Iterator[float]:
+        growing = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0)
+        return (uniform(0.7, 1) * delay for delay in itertools.chain(growing, itertools.repeat(_GIVE_UP_NEVER)))  # noqa: S311
+
+
+class Watch(threading.Thread):
+    """kopf in a thread.
+
+    Args:
+        kubeconfig: how to reach the apiserver; None: as a Pod.
+        settings: the namespaces to watch.
+        on_event: where events go.
+        loop: the engine's loop.
+    """
+
+    def __init__(
+        self, kubeconfig: str | None, settings: Settings, on_event: OnEvent, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__(name="kopf", daemon=True)
+        self._kubeconfig = kubeconfig
+        self._settings = settings
+        self._on_event = on_event
+        self._loop = loop
+        self._stop_flag = threading.Event()
+
+    def run(self) -> None:
+        """Watch until told to stop; should kopf end before, begin again."""
+        while not self._stop_flag.is_set():
+            try:
+                asyncio.run(self._watch())
+            except Exception:  # noqa: BLE001 - the edge: without a watch the operator is blind
+                log.exception("the watch ended; it begins again")
+            self._stop_flag.wait(1.0)
+
+    def stop(self, seconds: float) -> None:
+        """End the watch and wait for its end, but not for ever."""
+        self._stop_flag.set()
+        self.join(seconds)
+
+    async def _watch(self) -> None:
+        namespaces = self._settings.namespaces
+        await kopf.operator(
+            registry=self._registry(),
+            settings=self._kopf_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            stop_flag=self._stop_flag,
+        )
+
+    def _kopf_settings(self) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        settings.watching.chunk_size = 500
+        settings.watching.label_selectors["secrets"] = f"{CREDENTIALS_LABEL}=true"
+        settings.networking.error_backoffs = _Backoffs()
+        settings.queueing.idle_timeout = 0.5
+        settings.queueing.exit_timeout = 0.5
+        return settings
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        for kind in (ImageSource, Hub) if self._settings.namespaces else (ImageSource, Hub, ClusterHub):
+            self._listen(registry, GROUP, VERSION, kind.plural)
+        self._listen(registry, "", "v1", "secrets")
+        if not self._settings.namespaces:
+            self._listen(registry, "", "v1", "namespaces")
+        self._log_in(registry)
+        return registry
+
+    def _listen(self, registry: kopf.OperatorRegistry, group: str, version: str, plural: str) -> None:
+        @kopf.on.event(group, version, plural, registry=registry, id=f"{plural}-seen")
+        async def seen(event: Any, **_: object) -> None:  # noqa: ANN401 - kopf's RawEvent
+            self._loop.call_soon_threadsafe(self._on_event, plural, event["type"], event["object"])
+
+    def _log_in(self, registry: kopf.OperatorRegistry) -> None:
+        @kopf.on.login(registry=registry)
+        async def log_in(**_: object) -> kopf.AiohttpSession:
+            return await open_session(self._kubeconfig)

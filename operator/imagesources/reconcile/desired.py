@@ -1,0 +1,152 @@
+"""Stage 1: what a resource asks for, in the API's form. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic.alias_generators import to_snake
+
+from imagesources.platform.models import Acl, AclEntry
+from imagesources.reconcile.model import Access, FromSecret, Json, Problem, Wanted
+from imagesources.resources import marker
+from imagesources.resources.conditions import Reason
+from imagesources.resources.imagesource import (
+    DeletionPolicy,
+    DriftPolicy,
+    ImageSource,
+    ImageSourceSpec,
+    ManagementPolicy,
+)
+
+IdOf = Callable[[str], str | None]
+"""The platform's id of another ImageSource of the same namespace, by name; None while it has none."""
+
+_CLEARED = {"builder": None, "about": {"description": None}}
+"""What the API takes for "none" where it takes anything (updateImageSource)."""
+
+
+class _UnusableError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def tokenize(name: str) -> str:
+    """Make an identifier of a name, as the platform does: ``My Container`` gives ``my-container``."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def secrets_of(value: object) -> frozenset[str]:
+    """Find the names of the Secrets that a body refers to."""
+    match value:
+        case FromSecret(name=name):
+            return frozenset({name})
+        case Mapping():
+            return frozenset().union(*(secrets_of(part) for part in value.values()))
+        case list():
+            return frozenset().union(*(secrets_of(part) for part in value))
+    return frozenset()
+
+
+def desire(resource: ImageSource, *, id_of: IdOf, allow_source_ids: bool) -> Wanted | Problem:
+    """Tell what a resource asks for.
+
+    Args:
+        resource: the resource.
+        id_of: finds the sources that the origin names by ``sourceRef``.
+        allow_source_ids: whether the Hub lets origins name sources by id.
+    """
+    deleting = resource.metadata.deletion_timestamp is not None
+    try:
+        fields = {} if deleting else _fields(resource.spec, id_of, allow_source_ids=allow_source_ids)
+    except _UnusableError as unusable:
+        return unusable.problem
+    return _wanted(resource, fields, exists=not deleting)
+
+
+def _wanted(resource: ImageSource, fields: Mapping[str, Any], *, exists: bool) -> Wanted:
+    spec, status, metadata = resource.spec, resource.status, resource.metadata
+    adopt = spec.adopt
+    name = spec.name or metadata.name
+    policy = spec.deletion_policy or (DeletionPolicy.ORPHAN if status.adopted else DeletionPolicy.DELETE)
+    return Wanted(
+        uid=metadata.uid,
+        generation=metadata.generation,
+        marker=marker(metadata.uid),
+        exists=exists,
+        type=spec.type,
+        fields=fields,
+        defaults={"name": name},
+        cleared={k: v for k, v in _CLEARED.items() if k in (status.managed or ()) and k not in fields},
+        identifier=spec.identifier or tokenize(name) or metadata.name,
+        access=_access(spec),
+        secrets=secrets_of(fields),
+        observe_only=spec.management_policy is ManagementPolicy.OBSERVE,
+        correct_drift=spec.drift_policy is DriftPolicy.CORRECT,
+        suspended=spec.suspend,
+        orphan=policy is DeletionPolicy.ORPHAN,
+        adopt_id=adopt.id if adopt else None,
+        adopt_identifier=adopt.identifier if adopt else None,
+        never_adopt=bool(adopt and adopt.policy),
+    )
+
+
+def _fields(spec: ImageSourceSpec, id_of: IdOf, *, allow_source_ids: bool) -> dict[str, Any]:
+    """Write the managed properties: only what the spec names, each as a whole."""
+    given = spec.to_json()
+    fields: dict[str, Any] = {key: given[key] for key in ("name", "identifier") if key in given}
+    if spec.origin:
+        fields["origin"] = _Writer(id_of, allow_source_ids=allow_source_ids).write(given["origin"], "spec.origin")
+        if details := _ssh_credentials(fields["origin"]):
+            details.setdefault("passphrase", "")  # required by CredentialsSSH, although a key may have none
+    for key in ("builder", "about"):
+        if key in given:
+            fields[key] = {to_snake(name): value for name, value in given[key].items()}
+    return fields
+
+
+def _ssh_credentials(origin: Json) -> Json | None:
+    auth = origin.get("details", {}).get("repo", {}).get("auth", {})
+    return auth["credentials"] if auth.get("type") == "ssh" else None
+
+
+def _access(spec: ImageSourceSpec) -> Access | None:
+    if spec.acl is None:
+        return None
+    if spec.acl.unrestricted:
+        return Access(None)
+    roles = spec.acl.roles or {}
+    return Access(Acl(roles={role: AclEntry(**entry.model_dump()) for role, entry in roles.items()}))
+
+
+class _Writer:
+    """Turns a part of spec into the API's form: snake_case, references resolved, credentials as ``FromSecret``."""
+
+    def __init__(self, id_of: IdOf, *, allow_source_ids: bool) -> None:
+        self.id_of = id_of
+        self.allow_source_ids = allow_source_ids
+
+    def write(self, value: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
+        match value:
+            case dict():
+                return dict(self._field(key, part, f"{path}.{key}") for key, part in value.items())
+            case list():
+                return [self.write(part, f"{path}[{index}]") for index, part in enumerate(value)]
+        return value
+
+    def _field(self, key: str, value: Any, path: str) -> tuple[str, Any]:  # noqa: ANN401 - any JSON
+        if key == "sourceRef":
+            return "source_id", self._source_id(value["name"], path)
+        if key == "sourceId" and not self.allow_source_ids:
+            message = f"{path}: the Hub does not allow sources to be named by id; use sourceRef"
+            raise _UnusableError(Problem(Reason.SOURCE_ID_NOT_ALLOWED, message, permanent=True))
+        if isinstance(value, dict) and "secretKeyRef" in value:
+            name = to_snake(key.removesuffix("From"))
+            return name, FromSecret(**value["secretKeyRef"], wanted=name, path=path)
+        return to_snake(key), self.write(value, path)
+
+    def _source_id(self, name: str, path: str) -> str:
+        if found := self.id_of(name):
+            return found
+        message = f"{path}: ImageSource {name} of this namespace has no source on the platform yet; waiting for it"
+        raise _UnusableError(Problem(Reason.SOURCE_REF_MISSING, message))

@@ -1,0 +1,290 @@
+"""One pass over one source: desired → observe → plan → execute → status, in that order, once.
+
+A pass does at most one step. ``Again`` asks for the next pass at once, so that every step starts from what is stored;
+status is written when a chain of steps comes to rest, and in between only where a restart must not lose it (an id).
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from imagesources.hubs.directory import HubDirectory
+from imagesources.hubs.hub import HubConnection
+from imagesources.hubs.trouble import Trouble
+from imagesources.reconcile.desired import desire
+from imagesources.reconcile.events import happenings
+from imagesources.reconcile.execute import Situation, execute
+from imagesources.reconcile.memory import Memory
+from imagesources.reconcile.model import (
+    Create,
+    Delete,
+    Done,
+    ForgetId,
+    Problem,
+    Record,
+    Release,
+    Rest,
+    SaveId,
+    Step,
+    UpdateAccess,
+    Wait,
+    Wanted,
+    WatchJob,
+)
+from imagesources.reconcile.observe import doubt, observe, recorded
+from imagesources.reconcile.plan import DELETING, plan
+from imagesources.reconcile.ports import Conflict, Key, Kubernetes, KubernetesError, Vanished
+from imagesources.reconcile.status import Statement, describe, matters, unhubbed, with_job, with_secrets
+from imagesources.resources.conditions import Reason
+from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.status import ImageSourceStatus
+from imagesources.settings import Settings
+from imagesources.telemetry import RECONCILES, log
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """When the next pass over this source is due: seconds from now; None: when something changes."""
+
+    seconds: float | None = None
+
+
+AGAIN = Next(0.0)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(slots=True)
+class Engine:
+    """Reconciles sources; safe to call for several at once, never for one twice at a time.
+
+    Attributes:
+        kube: the Kubernetes API.
+        hubs: the platform's hubs.
+        settings: delays.
+        wall_clock: the time that goes into status.
+    """
+
+    kube: Kubernetes
+    hubs: HubDirectory
+    settings: Settings
+    wall_clock: Callable[[], datetime] = _utc_now
+    memories: dict[str, Memory] = field(default_factory=dict)
+    started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    started_at: datetime = field(default_factory=_utc_now)
+
+    async def reconcile(self, key: Key) -> Next:
+        """Make one pass over one source.
+
+        Returns:
+            When the next pass is due. Nothing that the platform, the Kubernetes API or a person does wrong is raised.
+        """
+        resource = self.kube.get(key)
+        if resource is None:
+            return Next()
+        memory = self.remember(resource)
+        try:
+            return await self._pass(resource, memory)
+        except Vanished:
+            return Next()
+        except Conflict:
+            return AGAIN
+        except KubernetesError as error:
+            log.warning("the Kubernetes API failed: %s", error, extra=_of(resource))
+            return Next(self._backoff(memory))
+
+    def remember(self, resource: ImageSource) -> Memory:
+        """Find what this process knows of a resource, or begin with what its status allows."""
+        uid = resource.metadata.uid
+        if uid not in self.memories:
+            self.memories[uid] = self._first_memory(resource)
+        self.memories[uid].edited(resource.metadata.generation)
+        return self.memories[uid]
+
+    def forget(self, uid: str) -> None:
+        """Drop what is known of a resource that is gone."""
+        self.memories.pop(uid, None)
+
+    def _first_memory(self, resource: ImageSource) -> Memory:
+        """A POST of an earlier process may still be under way, unless an id was saved long before this one started."""
+        status = resource.status
+        old = status.created and (self.started_at - status.created).total_seconds() > self.settings.late_arrival
+        memory = Memory(attempted=self.started, clear=bool(status.id and old))
+        if status.job and status.job.finished is None and resource.metadata.deletion_timestamp:
+            memory.job_id = status.job.id
+        return memory
+
+    async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
+        namespace = resource.metadata.namespace
+        hub = self.hubs.find(namespace, resource.spec.hub_ref)
+        allow_ids = isinstance(hub, HubConnection) and hub.spec.allow_source_ids
+        wanted = desire(resource, id_of=lambda name: self._id_of(namespace, name), allow_source_ids=allow_ids)
+        if isinstance(wanted, Problem):
+            return await self._cannot(resource, wanted, memory)
+        record = recorded(resource, memory)
+        if isinstance(hub, Trouble):
+            return await self._without_hub(resource, wanted, record, hub, memory)
+        if record.pin and record.pin.place != hub.pin.place:
+            return await self._cannot(resource, _hub_changed(record, hub), memory)
+        if hub.inventory.completed is None:
+            return await self._unseen(resource, wanted, record, hub, memory)
+        at = Situation(resource, wanted, hub, self.kube, memory, self.settings)
+        step = self._step(at, record)
+        done = await execute(step, at)
+        self._note(resource, step, done)
+        return await self._report(at, record, step, done)
+
+    def _step(self, at: Situation, record: Record) -> Step:
+        observed = observe(at.resource, at.wanted, record, at.memory, at.hub, self.kube, at.now)
+        open_doubt = doubt(
+            at.resource, at.memory, at.now, settle=self.settings.settle_time, late=self.settings.late_arrival
+        )
+        step = plan(at.wanted, record, observed, open_doubt)
+        if at.hub.trouble and not isinstance(step, Rest | Release | Wait):
+            return Wait(Problem(at.hub.trouble.reason, at.hub.trouble.message))
+        if isinstance(step, Create) and at.memory.marker_altered:
+            message = "the platform did not keep the operator's marker; creating again could make duplicates"
+            return Wait(Problem(Reason.REFUSED, message, permanent=True))
+        return step
+
+    async def _report(self, at: Situation, record: Record, step: Step, done: Done) -> Next:
+        """Write what came of the step, where it is worth a write, and say when to go on."""
+        resource, memory = at.resource, at.memory
+        if isinstance(step, Release):
+            self._tell(at, step, done, resource.status)
+            return Next()
+        if done.secrets is not None:
+            memory.sent = done.secrets
+        said, due = self._conclusion(at, step, done)
+        if said is None:
+            self._tell(at, step, done, resource.status)
+            return due
+        seen = at.hub.inventory.get(record.id or (done.source.id if done.source else None))
+        status = describe(resource, at.wanted, at.hub.pin, seen.source if seen else None, said, self.wall_clock())
+        status = self._with_facts(status, at, step, done)
+        if matters(resource.status, status) and not self._too_soon(step, status, resource, memory):
+            await self.kube.save_status(resource, status)
+            memory.sent = None
+            if isinstance(step, WatchJob | Wait):
+                memory.job_written = at.now
+        if status.id == memory.unsaved_id:
+            memory.unsaved_id = None
+        self._tell(at, step, done, status)
+        return due
+
+    def _conclusion(self, at: Situation, step: Step, done: Done) -> tuple[Statement | None, Next]:
+        """Tell what is to be said, if anything, and when to go on."""
+        memory = at.memory
+        if done.failure:
+            verdict = done.failure
+            if verdict.gone:
+                return None, AGAIN
+            permanent = verdict.problem.permanent
+            delay = self.settings.recheck if permanent else verdict.retry_in or self._backoff(memory)
+            access = isinstance(step, UpdateAccess)
+            return Statement(verdict.problem, access_problem=access), Next(None if verdict.hub_wide else delay)
+        if not isinstance(step, Wait):
+            memory.failures = 0
+        match step:
+            case Rest() if not at.wanted.exists:
+                return None, Next()
+            case Rest():
+                return Statement(rest=step), Next()
+            case Wait(problem=None):
+                return None, Next(step.seconds)
+            case Wait(problem=Problem(reason=Reason.SUSPENDED) as problem):
+                return Statement(problem, keep=at.wanted.exists), Next()
+            case Wait(problem=problem):
+                return Statement(problem), Next(step.seconds or self.settings.recheck)
+            case Create() | SaveId() | ForgetId():
+                return Statement(Problem(Reason.CREATING, "the source is being created")), AGAIN
+            case Delete() | WatchJob():
+                return Statement(DELETING), AGAIN
+        if memory.unconverged:
+            return None, Next(self._backoff(memory, memory.unconverged))
+        return None, AGAIN
+
+    def _with_facts(self, status: ImageSourceStatus, at: Situation, step: Step, done: Done) -> ImageSourceStatus:
+        match step:
+            case Create() if done.source:
+                status = status.model_copy(update={"id": done.source.id})
+            case SaveId(source=source, adopted=adopted):
+                status = status.model_copy(update={"id": source.id, "adopted": adopted or status.adopted})
+            case ForgetId():
+                status = status.model_copy(update={"id": None, "state": None, "created": None})
+        if at.memory.sent is not None:
+            status = with_secrets(status, at.memory.sent)
+        return with_job(status, done, at.memory.job, self.wall_clock())
+
+    def _too_soon(self, step: Step, new: ImageSourceStatus, resource: ImageSource, memory: Memory) -> bool:
+        """Tell whether a running job's progress was written just now; its start and end are always written."""
+        running = new.job is not None and new.job.finished is None and resource.status.job is not None
+        since = asyncio.get_running_loop().time() - memory.job_written
+        return isinstance(step, WatchJob | Wait) and running and since < self.settings.job_write_interval
+
+    async def _cannot(self, resource: ImageSource, problem: Problem, memory: Memory) -> Next:
+        """Say what keeps a resource from being worked on at all."""
+        status = unhubbed(resource, problem, self.wall_clock())
+        if matters(resource.status, status):
+            log.warning("%s", problem.message, extra=_of(resource, reason=problem.reason.value))
+            await self.kube.save_status(resource, status)
+        return Next(self.settings.recheck if problem.permanent else self._backoff(memory))
+
+    async def _without_hub(
+        self, resource: ImageSource, wanted: Wanted, record: Record, trouble: Trouble, memory: Memory
+    ) -> Next:
+        """Wait for the hub; only what needs none can be done: letting go of a resource that leaves its source."""
+        if not wanted.exists and (not record.finalizer or wanted.orphan):
+            if record.finalizer:
+                await self.kube.release(resource)
+            return Next()
+        return await self._cannot(resource, Problem(trouble.reason, trouble.message), memory)
+
+    async def _unseen(
+        self, resource: ImageSource, wanted: Wanted, record: Record, hub: HubConnection, memory: Memory
+    ) -> Next:
+        """Wait for the hub's first list; a source that was in order stays so until something else is seen."""
+        if not hub.trouble or (wanted.exists and record.settled_generation == wanted.generation):
+            return Next()
+        return await self._without_hub(resource, wanted, record, hub.trouble, memory)
+
+    def _id_of(self, namespace: str, name: str) -> str | None:
+        other = self.kube.get((namespace, name))
+        return other.status.id if other else None
+
+    def _backoff(self, memory: Memory, failures: int | None = None) -> float:
+        """The delay before the next try: it doubles from failure to failure."""
+        if failures is None:
+            memory.failures += 1
+            failures = memory.failures
+        return min(self.settings.retry_most, self.settings.retry_first * 2.0 ** min(failures - 1, 16))
+
+    def _tell(self, at: Situation, step: Step, done: Done, status: ImageSourceStatus) -> None:
+        for happening in happenings(step, done, at.resource.status, status):
+            self.kube.tell(at.resource, happening)
+
+    def _note(self, resource: ImageSource, step: Step, done: Done) -> None:
+        name = type(step).__name__
+        RECONCILES.labels(name, done.failure.problem.reason.value if done.failure else "ok").inc()
+        if done.failure and not done.failure.gone:
+            reason = done.failure.problem.reason.value
+            log.warning("%s", done.failure.problem.message, extra=_of(resource, step=name, reason=reason))
+        elif not isinstance(step, Rest | Wait):
+            source = done.source.id if done.source else resource.status.id
+            log.info("%s", name, extra=_of(resource, source=source))
+
+
+def _hub_changed(record: Record, hub: HubConnection) -> Problem:
+    assert record.pin is not None  # noqa: S101 - the caller's case
+    message = (
+        f"the resource belongs to hub {record.pin.hub_id} at {record.pin.url} and now resolves to {hub.pin.hub_id} at "
+        f"{hub.pin.url}; set spec.hubRef back, or orphan the source and create another resource"
+    )
+    return Problem(Reason.HUB_CHANGED, message, permanent=True)
+
+
+def _of(resource: ImageSource, **more: object) -> dict[str, object]:
+    return {"namespace": resource.metadata.namespace, "source_name": resource.metadata.name, **more}

@@ -1,0 +1,64 @@
+"""What a person wants to read later (Events), from a step and the status before and after. Pure."""
+
+from imagesources.reconcile.model import (
+    Create,
+    Delete,
+    Done,
+    ForgetId,
+    Release,
+    RemoveExtra,
+    Rest,
+    SaveId,
+    Step,
+    Update,
+    UpdateAccess,
+)
+from imagesources.reconcile.ports import Happening
+from imagesources.resources.conditions import Condition
+from imagesources.resources.status import ImageSourceStatus
+
+
+def happenings(step: Step, done: Done, before: ImageSourceStatus, after: ImageSourceStatus) -> list[Happening]:
+    """Tell what happened in a pass: what was done, and a failure when it begins, not while it lasts."""
+    told = [] if done.failure else _deeds(step, done, before)
+    ready = _ready(after)
+    if ready and ready.status == "False" and not _progress(ready) and ready != _ready(before):
+        was = _ready(before)
+        if was is None or (was.reason, was.status) != (ready.reason, ready.status):
+            told.append(Happening(ready.reason, "Reconcile", ready.message, warning=True))
+    return told
+
+
+def _deeds(step: Step, done: Done, before: ImageSourceStatus) -> list[Happening]:
+    match step:
+        case Create() if done.source:
+            return [Happening("Created", "Create", f"created source {done.source.id}")]
+        case SaveId(source=source, adopted=True):
+            return [Happening("Adopted", "Adopt", f"took over source {source.id}")]
+        case SaveId(source=source):
+            return [Happening("Created", "Create", f"found source {source.id}, which an earlier attempt had created")]
+        case ForgetId():
+            note = f"source {before.id} was deleted by other hands; it is created again"
+            return [Happening("SourceGone", "Create", note, warning=True)]
+        case Update(changes=changes):
+            return [Happening("Updated", "Update", f"updated {', '.join(sorted(changes))}")]
+        case UpdateAccess():
+            return [Happening("AccessChanged", "UpdateAccess", "changed who may do what")]
+        case Delete():
+            return [Happening("Deleting", "Delete", f"asked the platform to delete source {before.id}")]
+        case RemoveExtra(id=extra):
+            note = f"deleted source {extra}, a second one of this resource that a late request had created"
+            return [Happening("DuplicateRemoved", "Delete", note, warning=True)]
+        case Release() if before.id:
+            return [Happening("Deleted", "Delete", f"source {before.id} is gone or left to itself")]
+        case Rest(drift=drift) if drift and before.drift is None:
+            return [Happening("Drifted", "Observe", f"{len(drift)} fields differ; see status.drift", warning=True)]
+    return []
+
+
+def _ready(status: ImageSourceStatus) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+
+
+def _progress(ready: Condition) -> bool:
+    return ready.reason in {"Creating", "Deleting", "Pending", "Updating", "UpdatingAccess"}

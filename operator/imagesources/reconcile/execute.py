@@ -1,0 +1,242 @@
+"""Stage 4: do one step. The only place where the platform is asked for anything."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+from imagesources.hubs.hub import HubConnection
+from imagesources.platform.errors import PlatformError, Refused
+from imagesources.platform.models import Source
+from imagesources.reconcile.differences import access_differs, changes
+from imagesources.reconcile.failures import judge
+from imagesources.reconcile.memory import Memory
+from imagesources.reconcile.model import (
+    Create,
+    Delete,
+    Done,
+    FindMarker,
+    FinishCreate,
+    Intend,
+    Look,
+    Problem,
+    Release,
+    RemoveExtra,
+    Step,
+    Update,
+    UpdateAccess,
+    Verdict,
+    Wanted,
+    WatchJob,
+)
+from imagesources.reconcile.observe import job_failed
+from imagesources.reconcile.ports import Kubernetes
+from imagesources.reconcile.secrets import SecretUnusableError, fill
+from imagesources.resources import PIN_ANNOTATION
+from imagesources.resources.conditions import Reason
+from imagesources.resources.imagesource import ImageSource
+from imagesources.settings import Settings
+
+ENDED = {"completed", "error", "expired"}
+"""States after which a job does nothing more (schema ``JobState``)."""
+
+PATIENCE_WITH_JOB = 6
+"""How often a job may be unknown: one just announced may answer 404.job for some seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that a step may need."""
+
+    resource: ImageSource
+    wanted: Wanted
+    hub: HubConnection
+    kube: Kubernetes
+    memory: Memory
+    settings: Settings
+
+    @property
+    def now(self) -> float:
+        """The loop's time."""
+        return asyncio.get_running_loop().time()
+
+    def learn(self, source: Source) -> Done:
+        """Take a reply into the inventory."""
+        self.hub.inventory.learn(source, self.now)
+        return Done(source=source)
+
+    async def filled(self, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+        """Put the credentials into a body, and tell the versions of their Secrets."""
+        full, secrets = await fill(body, self.resource.metadata.namespace, self.kube)
+        return full, {name: (secret.uid, secret.resource_version) for name, secret in secrets.items()}
+
+
+async def execute(step: Step, at: Situation) -> Done:
+    """Do a step.
+
+    Returns:
+        What came of it; a failure of the platform is part of that, never an exception.
+
+    Raises:
+        KubernetesError: the Kubernetes API failed.
+    """
+    try:
+        return await _do(step, at)
+    except SecretUnusableError as error:
+        return Done(failure=Verdict(error.problem))
+    except PlatformError as error:
+        return Done(failure=judge(error, step, at.hub.pin.url))
+
+
+@singledispatch
+async def _do(_step: object, _at: Situation) -> Done:
+    """Steps that only write to status, or do nothing, have nothing to do here."""
+    return Done()
+
+
+@_do.register
+async def _(_step: Intend, at: Situation) -> Done:
+    first = PIN_ANNOTATION not in at.resource.metadata.annotations and at.resource.status.hub is None
+    await at.kube.intend(at.resource, at.hub.pin)
+    at.memory.clear = first
+    return Done()
+
+
+@_do.register
+async def _(step: Create, at: Situation) -> Done:
+    body, secrets = await at.filled(step.body)
+    was_clear = at.memory.clear
+    at.memory.attempt(at.now)
+    try:
+        source = await at.hub.call(lambda client: client.create_source(body))
+    except PlatformError as error:
+        if not judge(error, step, at.hub.pin.url).unknown:
+            at.memory.clear = was_clear
+        raise
+    if source.identifier != at.wanted.marker:
+        at.memory.marker_altered = True
+        message = "the platform did not keep the identifier that the operator gave; no further create is sent"
+        return Done(failure=Verdict(Problem(Reason.REFUSED, message, permanent=True), unknown=True))
+    at.memory.clear, at.memory.unsaved_id = was_clear, source.id
+    at.learn(source)
+    return Done(source=source, secrets=secrets)
+
+
+@_do.register
+async def _(_step: FindMarker, at: Situation) -> Done:
+    begun = at.now
+    found = await at.hub.with_identifier(at.wanted.marker)
+    if not found:
+        at.memory.absences.append(begun)
+    return Done()
+
+
+@_do.register
+async def _(step: FinishCreate, at: Situation) -> Done:
+    return at.learn(await at.hub.call(lambda client: client.update_source(step.id, {"identifier": step.identifier})))
+
+
+@_do.register
+async def _(step: Update, at: Situation) -> Done:
+    body, secrets = await at.filled(step.changes)
+    source = await at.hub.call(lambda client: client.update_source(step.id, body))
+    at.learn(source)
+    kept = changes(at.wanted, source, new_secrets=False).keys() & step.changes.keys()
+    at.memory.unconverged = at.memory.unconverged + 1 if kept else 0
+    return Done(source=source, secrets=secrets if "origin" in step.changes else None)
+
+
+@_do.register
+async def _(step: UpdateAccess, at: Situation) -> Done:
+    source = await at.hub.call(lambda client: client.update_access(step.id, step.access.acl))
+    at.memory.unconverged = at.memory.unconverged + 1 if access_differs(step.access, source) else 0
+    return at.learn(source)
+
+
+@_do.register
+async def _(step: Look, at: Situation) -> Done:
+    source = await _look(step.id, at)
+    memory = at.memory
+    memory.look_due = False
+    memory.job_asked += 1
+    memory.ask_at = at.now + _delay(memory, at.settings)
+    if source and not at.wanted.exists and job_failed(at.resource, memory):
+        message = "the job that deletes the source failed (see status.job); the deletion is asked for again"
+        return Done(source=source, failure=Verdict(Problem(Reason.JOB_FAILED, message)))
+    return Done(source=source)
+
+
+async def _look(source_id: str, at: Situation) -> Source | None:
+    """Ask for one source; that it is gone is an answer, not a failure."""
+    try:
+        source = await at.hub.call(lambda client: client.get_source(source_id))
+    except Refused as error:
+        if error.code != "404.image.source":
+            raise
+        at.hub.inventory.forget(source_id, at.now)
+        return None
+    at.learn(source)
+    return source
+
+
+@_do.register
+async def _(step: RemoveExtra, at: Situation) -> Done:
+    try:
+        await at.hub.call(lambda client: client.delete_source(step.id))
+    finally:
+        await _look(step.id, at)
+    return Done()
+
+
+@_do.register
+async def _(step: Delete, at: Situation) -> Done:
+    memory = at.memory
+    try:
+        ticket = await at.hub.call(lambda client: client.delete_source(step.id))
+    except Refused as error:
+        if error.code != "404.image.source":
+            raise
+        at.hub.inventory.forget(step.id, at.now)
+        return Done()
+    memory.job, memory.job_asked, memory.look_due = None, 0, False
+    if ticket.job is None:
+        memory.look_due = True
+    elif ticket.job.accepted:
+        memory.job_id = ticket.job.id
+        memory.ask_at = at.now + at.settings.job_poll_first
+    else:
+        message = "the platform did not accept the job that deletes the source; it is asked for again"
+        return Done(ticket=ticket, failure=Verdict(Problem(Reason.NOT_ACCEPTED, message)))
+    return Done(ticket=ticket)
+
+
+@_do.register
+async def _(step: WatchJob, at: Situation) -> Done:
+    memory = at.memory
+    memory.job_asked += 1
+    memory.ask_at = at.now + _delay(memory, at.settings)
+    try:
+        job = await at.hub.call(lambda client: client.get_job(step.id))
+    except Refused as error:
+        unknown = error.code == "404.job"
+        if not (unknown or error.status == 403):
+            raise
+        if not unknown or memory.job_asked >= PATIENCE_WITH_JOB:
+            memory.job_id, memory.look_due = None, True
+        return Done(job_lost=True)
+    memory.job = job
+    if job.state.current in ENDED:
+        memory.job_id, memory.look_due = None, True
+    return Done(job=job)
+
+
+@_do.register
+async def _(_step: Release, at: Situation) -> Done:
+    await at.kube.release(at.resource)
+    return Done()
+
+
+def _delay(memory: Memory, settings: Settings) -> float:
+    """Wait longer from look to look."""
+    return float(min(settings.job_poll_first * 2 ** min(memory.job_asked, 16), settings.job_poll_most))

@@ -1,0 +1,62 @@
+"""Stage 5: what a failed call means. A pure table."""
+
+from imagesources.hubs.trouble import trouble_of
+from imagesources.platform.errors import PlatformError, Refused, Unanswered
+from imagesources.reconcile.model import Create, Problem, Step, Verdict
+from imagesources.resources.conditions import Reason
+
+_MAYBE_OUR_OWN = {"409.duplicate-found", "422.already-exists"}
+
+
+def judge(error: PlatformError, step: Step, url: str) -> Verdict:
+    """Tell what a failed call of a step means.
+
+    Args:
+        error: the failure.
+        step: what was being done.
+        url: the platform's, for messages.
+    """
+    if trouble := trouble_of(error, url):
+        return Verdict(Problem(trouble.reason, trouble.message), hub_wide=True)
+    creating = isinstance(step, Create)
+    match error:
+        case Unanswered() if creating:
+            return _unknown(f"a create was sent and not answered ({error.message}); its outcome is being found out")
+        case Unanswered():
+            message = f"{url} does not answer usably ({error.message}); the operator keeps trying"
+            return Verdict(Problem(Reason.PLATFORM_UNREACHABLE, message))
+        case Refused(code=code) if creating and code in _MAYBE_OUR_OWN:
+            return _unknown(f"the platform says that the source exists ({code}); it may be ours and is looked for")
+        case Refused():
+            return _refused(error)
+    return Verdict(Problem(Reason.PLATFORM_UNREACHABLE, str(error)))
+
+
+def _unknown(message: str) -> Verdict:
+    return Verdict(Problem(Reason.OUTCOME_UNKNOWN, message), unknown=True)
+
+
+def _refused(error: Refused) -> Verdict:
+    if error.code == "404.image.source":
+        return Verdict(Problem(Reason.SOURCE_GONE, "the platform has no such source"), gone=True)
+    if error.status == 429:
+        message = "the platform asks to wait; nothing to do"
+        return Verdict(Problem(Reason.RATE_LIMITED, message), retry_in=error.retry_after)
+    if error.status == 403:
+        lacks = f"the capability {error.capability}" if error.capability else "a privilege for this source"
+        message = f"the API key lacks {lacks} for {error.operation} ({error.code}); grant it"
+        return Verdict(Problem(Reason.FORBIDDEN, message))
+    at = f" at {spec_path(error.source)}" if error.source else ""
+    message = f"the platform refuses {error.operation}{at} ({error.code}); correct the spec"
+    return Verdict(Problem(Reason.REFUSED, message, permanent=True))
+
+
+def spec_path(pointer: str) -> str:
+    """Turn a JSON pointer (RFC 6901) into a request body into the path of the field in spec."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.strip("#/").split("/")]
+    return ".".join(["spec", *(_camel(part) for part in parts if part)])
+
+
+def _camel(word: str) -> str:
+    first, *rest = word.split("_")
+    return first + "".join(part.capitalize() for part in rest)

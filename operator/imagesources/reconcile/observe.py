@@ -1,0 +1,147 @@
+"""Stage 2: what is known of the platform and of this resource's past. Reads only what is at hand."""
+
+import json
+from collections.abc import Iterable
+
+from imagesources.hubs.hub import HubConnection
+from imagesources.platform.models import Source
+from imagesources.reconcile.memory import Memory
+from imagesources.reconcile.model import Doubt, Observed, Record, Wanted
+from imagesources.reconcile.ports import Kubernetes
+from imagesources.resources import FINALIZER, PIN_ANNOTATION
+from imagesources.resources.conditions import ConditionType
+from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.status import Pin
+
+
+def recorded(resource: ImageSource, memory: Memory) -> Record:
+    """Read what the resource itself remembers."""
+    status, metadata = resource.status, resource.metadata
+    finalizer = FINALIZER in metadata.finalizers
+    noted = read_pin(metadata.annotations.get(PIN_ANNOTATION), metadata.uid)
+    return Record(
+        id=status.id or memory.unsaved_id,
+        pin=status.hub or noted,
+        intent=finalizer and (noted is not None or status.hub is not None),
+        finalizer=finalizer,
+        settled_generation=settled_generation(resource),
+        adopted=bool(status.adopted),
+    )
+
+
+def settled_generation(resource: ImageSource) -> int:
+    """Tell at which generation the source was last observed as it is wanted; -1 if it is not."""
+    ready = (c for c in resource.status.conditions if c.type == ConditionType.READY and c.status == "True")
+    return next((condition.observed_generation for condition in ready), -1)
+
+
+def write_pin(pin: Pin, uid: str) -> str:
+    """Write the annotation: the pin, and the uid of the resource that it was made for (copies do not count)."""
+    return json.dumps({"for": uid, **pin.to_json()}, sort_keys=True)
+
+
+def read_pin(text: str | None, uid: str) -> Pin | None:
+    """Read the annotation; None if there is none, or if it was made for another resource."""
+    try:
+        noted = json.loads(text or "null")
+    except ValueError:
+        return None
+    if not isinstance(noted, dict) or noted.get("for") != uid:
+        return None
+    return Pin.model_validate({key: str(value) for key, value in noted.items()})
+
+
+def observe(
+    resource: ImageSource, wanted: Wanted, record: Record, memory: Memory, hub: HubConnection, kube: Kubernetes,
+    now: float,
+) -> Observed:  # fmt: skip
+    """Gather what is known of the source on the platform."""
+    inventory = hub.inventory
+    seen = inventory.get(record.id)
+    adoptable = _adoptable(wanted, hub)
+    subject = record.id or (adoptable[0].id if adoptable else None)
+    return Observed(
+        source=seen.source if seen else None,
+        direct=bool(seen and seen.direct),
+        gone=record.id in inventory.gone or bool(seen and seen.source.state.current == "deleted"),
+        carriers=inventory.with_identifier(wanted.marker),
+        adoptable=adoptable,
+        rivals=_rivals(wanted, hub, kube),
+        claimant=_claimant(resource, subject, hub, kube),
+        job_id=memory.job_id,
+        job_next_in=memory.ask_at - now,
+        look_due=memory.look_due or (seen is not None and memory.ask_at <= now and not memory.job_id
+                                     and seen.source.state.current == "deleting"),
+        job_failed=job_failed(resource, memory),
+        new_secrets=_new_secrets(resource, wanted, memory, kube),
+        unconverged=memory.unconverged,
+    )  # fmt: skip
+
+
+def job_failed(resource: ImageSource, memory: Memory) -> bool:
+    """Tell whether the last job that was to delete the source ended without doing so."""
+    last = resource.status.job.state if resource.status.job else None
+    return (memory.job.state.current if memory.job else last) in {"error", "expired"}
+
+
+def doubt(resource: ImageSource, memory: Memory, now: float, *, settle: float, late: float) -> Doubt:
+    """Tell what this process knows of creates whose outcome is unknown.
+
+    Args:
+        resource: the resource; while it is being deleted only looks after the last possible arrival count.
+        memory: what is remembered of it.
+        now: the loop's time.
+        settle: seconds after which an attempt shows, if it was applied.
+        late: seconds after which no attempt can arrive any more.
+    """
+    counted_from = memory.attempted + (late if resource.metadata.deletion_timestamp else settle)
+    return Doubt(
+        clear=memory.clear,
+        settled_in=memory.attempted + settle - now,
+        over_in=memory.attempted + late - now,
+        absences=sum(at >= counted_from for at in memory.absences),
+    )
+
+
+def _adoptable(wanted: Wanted, hub: HubConnection) -> tuple[Source, ...] | None:
+    inventory = hub.inventory
+    if wanted.adopt_identifier:
+        return inventory.with_identifier(wanted.adopt_identifier)
+    if wanted.adopt_id in inventory.gone:
+        return ()
+    seen = inventory.get(wanted.adopt_id)
+    return (seen.source,) if seen else None
+
+
+def _rivals(wanted: Wanted, hub: HubConnection, kube: Kubernetes) -> tuple[Source, ...]:
+    """Find unclaimed sources like the one that would be created: only a *given* identifier makes them alike."""
+    if "identifier" not in wanted.fields:
+        return ()
+    alike = hub.inventory.with_identifier(wanted.fields["identifier"])
+    return tuple(s for s in alike if s.type == wanted.type and not any(_in_place(kube.claimants(s.id), hub)))
+
+
+def _claimant(resource: ImageSource, source_id: str | None, hub: HubConnection, kube: Kubernetes) -> str | None:
+    """Find another resource that claims the source; of two, the older claim counts."""
+    if source_id is None:
+        return None
+    others = [
+        other for other in _in_place(kube.claimants(source_id), hub) if other.metadata.uid != resource.metadata.uid
+    ]
+    own = resource.status.id == source_id
+    rank = (resource.metadata.creation_timestamp, resource.metadata.uid)
+    for other in others:
+        if not own or (other.metadata.creation_timestamp, other.metadata.uid) < rank:
+            return f"ImageSource {other.metadata.namespace}/{other.metadata.name}"
+    return None
+
+
+def _in_place(resources: Iterable[ImageSource], hub: HubConnection) -> list[ImageSource]:
+    return [r for r in resources if r.status.hub and r.status.hub.place == hub.pin.place]
+
+
+def _new_secrets(resource: ImageSource, wanted: Wanted, memory: Memory, kube: Kubernetes) -> bool:
+    sent = {secret.name: (secret.uid, secret.resource_version) for secret in resource.status.credentials or ()}
+    sent |= memory.sent or {}
+    known = {name: kube.secret_version(resource.metadata.namespace, name) for name in wanted.secrets}
+    return any(version is not None and version != sent.get(name) for name, version in known.items())

@@ -1,0 +1,208 @@
+"""Stage 3: what to do next. Pure: wanted by recorded by observed gives one named step.
+
+Read top down: a resource that is being deleted, one that is only observed, one without a source, one with.
+"""
+
+from collections.abc import Iterable
+
+from imagesources.platform.models import Source, SourceState
+from imagesources.reconcile.differences import access_differs, changes, differences, only_widens
+from imagesources.reconcile.model import (
+    Create,
+    Delete,
+    Doubt,
+    FindMarker,
+    FinishCreate,
+    ForgetId,
+    Intend,
+    Look,
+    Observed,
+    Problem,
+    Record,
+    Release,
+    RemoveExtra,
+    Rest,
+    SaveId,
+    Step,
+    Update,
+    UpdateAccess,
+    Wait,
+    Wanted,
+    WatchJob,
+)
+from imagesources.resources.conditions import Reason
+
+PROOFS_OF_ABSENCE = 2
+"""Empty answers to believe that a marker is not there: one may come from a stale list."""
+
+MOST_UNCONVERGED = 3
+"""Writes whose reply is not what was written, until the operator stops writing."""
+
+DELETING = Problem(Reason.DELETING, "the platform is deleting the source")
+
+
+def plan(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:
+    """Decide the next step for one resource."""
+    if not wanted.exists:
+        return _delete(wanted, record, observed, doubt)
+    if wanted.observe_only:
+        return _observe(wanted, record, observed)
+    if wanted.suspended and not _matches(wanted, observed):
+        return Wait(Problem(Reason.SUSPENDED, "spec.suspend is true; set it to false to go on"))
+    if not record.intent:
+        return Intend()
+    if record.id is None:
+        return _obtain(wanted, observed, doubt)
+    return _keep(wanted, record, observed)
+
+
+def _obtain(wanted: Wanted, observed: Observed, doubt: Doubt) -> Step:
+    """Come by a source: one that an earlier POST has made, one to adopt, or a new one."""
+    if observed.carriers:
+        return SaveId(observed.carriers[0])
+    if wanted.adopt_id or wanted.adopt_identifier:
+        return _adopt(wanted, observed)
+    if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
+        return _resolve(doubt.settled_in, "whether an earlier create was applied is being found out; nothing to do")
+    if observed.rivals and not wanted.never_adopt:
+        rival = observed.rivals[0]
+        message = (
+            f"source {rival.id} has the identifier {rival.identifier} and type {rival.type} and nobody manages it; "
+            f"take it over with spec.adopt.id: {rival.id}, or create another with spec.adopt.policy: Never"
+        )
+        return Wait(Problem(Reason.MAY_ALREADY_EXIST, message, permanent=True))
+    return Create(create_body(wanted))
+
+
+def create_body(wanted: Wanted) -> dict[str, object]:
+    """Write the POST: everything, the access list too, but under the marker instead of the identifier."""
+    body: dict[str, object] = {**wanted.defaults, **wanted.fields, "type": wanted.type, "identifier": wanted.marker}
+    if wanted.access:
+        body["acl"] = wanted.access.acl.model_dump() if wanted.access.acl else None
+    return body
+
+
+def _resolve(wait: float, message: str) -> Step:
+    return Wait(Problem(Reason.OUTCOME_UNKNOWN, message), wait) if wait > 0 else FindMarker()
+
+
+def _adopt(wanted: Wanted, observed: Observed) -> Step:
+    what = f"id {wanted.adopt_id}" if wanted.adopt_id else f"identifier {wanted.adopt_identifier}"
+    if observed.adoptable is None:
+        return Look(wanted.adopt_id or "")
+    if len(observed.adoptable) != 1:
+        message = f"spec.adopt names {what}, which {len(observed.adoptable)} live sources have; exactly one must"
+        return Wait(Problem(Reason.ADOPTION_FAILED, message, permanent=True))
+    (source,) = observed.adoptable
+    return _objection(wanted, source, observed.claimant) or SaveId(source, adopted=True)
+
+
+def _observe(wanted: Wanted, record: Record, observed: Observed) -> Step:
+    if observed.adoptable is not None and not observed.adoptable and record.id:
+        return Wait(Problem(Reason.SOURCE_GONE, "the observed source does not exist any more", permanent=True))
+    if record.id is None or observed.adoptable is None:
+        return _adopt(wanted, observed)
+    if observed.source is None:
+        return Look(record.id)
+    return Rest(drift=_drift(wanted, observed.source))
+
+
+def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
+    """Keep the source as it is wanted."""
+    assert record.id is not None  # noqa: S101 - the caller's case
+    if observed.gone:
+        if wanted.correct_drift and not record.adopted:
+            return ForgetId()
+        message = f"source {record.id} was deleted on the platform; delete this resource or create another"
+        return Wait(Problem(Reason.SOURCE_GONE, message, permanent=True))
+    if extra := _first_extra(observed.carriers, record.id):
+        return RemoveExtra(extra.id)
+    source = observed.source
+    if source is None:
+        return Look(record.id)
+    if source.state.current is not SourceState.LIVE:
+        message = f"source {source.id} is being deleted on the platform by other hands; waiting for the end"
+        return Wait(Problem(Reason.SOURCE_GONE, message)) if observed.direct else Look(source.id)
+    if objection := _objection(wanted, source, observed.claimant):
+        return objection
+    if source.identifier == wanted.marker:
+        return FinishCreate(source.id, wanted.identifier)
+    return _write(wanted, record, observed, source)
+
+
+def _write(wanted: Wanted, record: Record, observed: Observed, source: Source) -> Step:
+    changed = changes(wanted, source, new_secrets=observed.new_secrets)
+    access = wanted.access if access_differs(wanted.access, source) else None
+    if not changed and not access:
+        return Rest()
+    if record.settled_generation == wanted.generation and not observed.new_secrets:
+        if not observed.direct:
+            return Look(source.id)
+        if not wanted.correct_drift:
+            return Rest(drift=_drift(wanted, source))
+    if observed.unconverged >= MOST_UNCONVERGED:
+        paths = ", ".join(path for path, _, _ in _drift(wanted, source))
+        message = f"the platform answers with other values than were written for {paths}; write them as it has them"
+        return Wait(Problem(Reason.DRIFT_NOT_CONVERGING, message, permanent=True))
+    if access and not (changed and only_widens(source.acl, access.acl)):
+        return UpdateAccess(source.id, access)
+    return Update(source.id, changed)
+
+
+def _delete(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:
+    """Delete the source; let go only when the platform says that nothing of ours is left."""
+    if not record.finalizer:
+        return Rest()
+    if wanted.orphan or not (record.id or record.intent):
+        return Release()
+    if wanted.suspended:
+        message = "spec.suspend is true: the source is not deleted; set it to false, or deletionPolicy to Orphan"
+        return Wait(Problem(Reason.SUSPENDED, message))
+    if record.id and not observed.gone:
+        return _end(record.id, observed)
+    if extra := _first_extra(observed.carriers, None):
+        return RemoveExtra(extra.id)
+    if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
+        message = "an earlier create may still arrive; the resource stays until that is impossible"
+        return _resolve(doubt.over_in, message)
+    return Release()
+
+
+def _end(source_id: str, observed: Observed) -> Step:
+    """Bring the source to its end: DELETE, watch the job, and look whether the source is gone."""
+    if observed.claimant:
+        message = f"{observed.claimant} claims the same source; set deletionPolicy of one of them to Orphan"
+        return Wait(Problem(Reason.ALREADY_CLAIMED, message, permanent=True))
+    if observed.job_id:
+        return WatchJob(observed.job_id) if observed.job_next_in <= 0 else Wait(DELETING, observed.job_next_in)
+    source = observed.source
+    if observed.look_due or source is None:
+        return Look(source_id)
+    if source.state.current is SourceState.DELETING and not observed.job_failed:
+        return Wait(DELETING, observed.job_next_in)
+    return Delete(source_id)
+
+
+def _first_extra(carriers: Iterable[Source], kept: str | None) -> Source | None:
+    return next((source for source in carriers if source.id != kept), None)
+
+
+def _objection(wanted: Wanted, source: Source, claimant: str | None) -> Wait | None:
+    if claimant:
+        message = f"{claimant} manages source {source.id} already; a source has one resource"
+        return Wait(Problem(Reason.ALREADY_CLAIMED, message, permanent=True))
+    if wanted.type and source.type != wanted.type:
+        message = f"source {source.id} has type {source.type}, spec.type says {wanted.type}; a type cannot change"
+        return Wait(Problem(Reason.TYPE_MISMATCH, message, permanent=True))
+    return None
+
+
+def _drift(wanted: Wanted, source: Source) -> tuple[tuple[str, object, object], ...]:
+    found = differences(wanted, source)
+    if access_differs(wanted.access, source):
+        found += (("acl", wanted.access, source.acl),)
+    return found
+
+
+def _matches(wanted: Wanted, observed: Observed) -> bool:
+    return observed.source is not None and not observed.gone and not _drift(wanted, observed.source)

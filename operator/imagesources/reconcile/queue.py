@@ -1,0 +1,157 @@
+"""Which source is reconciled when: one pass at a time for each, lanes for hubs, a person's edit first."""
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import count
+from typing import Generic, TypeVar
+
+from imagesources.reconcile.engine import Next
+from imagesources.telemetry import QUEUE_DEPTH, RECONCILE_SECONDS, log
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class Priority(IntEnum):
+    """The order of work."""
+
+    EDIT = 0
+    DELETE = 1
+    JOB = 2
+    DRIFT = 3
+
+
+@dataclass(slots=True)
+class _Item(Generic[_Key]):
+    key: _Key
+    priority: Priority
+    due: asyncio.TimerHandle | None = None
+    waiting: bool = False
+    running: bool = False
+    again: bool = False
+
+
+@dataclass(slots=True)
+class _Lane(Generic[_Key]):
+    ready: list[tuple[Priority, int, _Key]] = field(default_factory=list)
+    running: int = 0
+
+
+class WorkQueue(Generic[_Key]):
+    """Runs passes, several at once, and never two for one source.
+
+    Sources of one lane (a hub) share ``width`` places, so that a slow hub delays no other.
+
+    Args:
+        work: makes a pass over a source and says when the next is due.
+        lane_of: tells a source's lane.
+        width: passes of one lane that run at once.
+        is_open: whether work begins at once, or with ``open``.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[_Key], Awaitable[Next]],
+        lane_of: Callable[[_Key], Hashable],
+        width: int,
+        *,
+        is_open: bool = True,
+    ) -> None:
+        self._work = work
+        self._lane_of = lane_of
+        self._width = width
+        self._items: dict[_Key, _Item[_Key]] = {}
+        self._lanes: dict[Hashable, _Lane[_Key]] = {}
+        self._order = count()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = is_open
+
+    def add(self, key: _Key, priority: Priority = Priority.EDIT) -> None:
+        """Ask for a pass as soon as there is a place; asking twice gives one."""
+        item = self._items.setdefault(key, _Item(key, priority))
+        item.priority = min(item.priority, priority)
+        if item.due:
+            item.due.cancel()
+            item.due = None
+        if item.running:
+            item.again = True
+        elif not item.waiting:
+            self._enter(item)
+
+    def add_later(self, key: _Key, seconds: float) -> None:
+        """Ask for a pass in a while, unless one is due or running anyway."""
+        if key not in self._items and self._open:
+            item = self._items[key] = _Item(key, Priority.DRIFT)
+            item.due = asyncio.get_running_loop().call_later(seconds, self._due, item)
+
+    def open(self) -> None:
+        """Begin with what has been added."""
+        self._open = True
+        for lane_key, lane in list(self._lanes.items()):
+            self._start(lane_key, lane)
+
+    async def drain(self, grace: float) -> None:
+        """Start nothing more, and wait for the passes that run, at most ``grace`` seconds; the rest is cancelled."""
+        self._open = False
+        for item in self._items.values():
+            if item.due:
+                item.due.cancel()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+
+    def _enter(self, item: _Item[_Key]) -> None:
+        lane_key = self._lane_of(item.key)
+        lane = self._lanes.setdefault(lane_key, _Lane())
+        item.waiting = True
+        heapq.heappush(lane.ready, (item.priority, next(self._order), item.key))
+        self._start(lane_key, lane)
+        self._measure()
+
+    def _start(self, lane_key: Hashable, lane: _Lane[_Key]) -> None:
+        while self._open and lane.ready and lane.running < self._width:
+            _, _, key = heapq.heappop(lane.ready)
+            item = self._items[key]
+            item.waiting, item.running = False, True
+            lane.running += 1
+            task = asyncio.create_task(self._run(item, lane_key, lane), name=f"reconcile {key}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if not lane.ready and not lane.running:
+            self._lanes.pop(lane_key, None)
+
+    async def _run(self, item: _Item[_Key], lane_key: Hashable, lane: _Lane[_Key]) -> None:
+        after = Next()
+        try:
+            with RECONCILE_SECONDS.time():
+                after = await self._work(item.key)
+        except Exception:  # noqa: BLE001 - the edge: a defect must not end the loop, nor the other sources
+            log.exception("a pass failed; it is tried again", extra={"source_name": item.key})
+            after = Next(60.0)
+        finally:
+            lane.running -= 1
+            item.running = False
+            self._after(item, after)
+            self._start(lane_key, lane)
+
+    def _after(self, item: _Item[_Key], after: Next) -> None:
+        if not self._open:
+            return
+        if item.again or after.seconds == 0:
+            item.again = False
+            self._enter(item)
+        elif after.seconds is None:
+            del self._items[item.key]
+        else:
+            item.priority = Priority.JOB
+            item.due = asyncio.get_running_loop().call_later(after.seconds, self._due, item)
+
+    def _due(self, item: _Item[_Key]) -> None:
+        item.due = None
+        self._enter(item)
+
+    def _measure(self) -> None:
+        QUEUE_DEPTH.set(sum(len(lane.ready) for lane in self._lanes.values()))

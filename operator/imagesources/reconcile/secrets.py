@@ -1,0 +1,78 @@
+"""Put credentials into a body, at the last moment before it is sent."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from imagesources.reconcile.model import FromSecret, Problem
+from imagesources.reconcile.ports import Kubernetes, Secret
+from imagesources.resources import CREDENTIALS_LABEL
+from imagesources.resources.conditions import Reason
+
+DOCKER_CONFIG = ".dockerconfigjson"
+"""The key of a Secret of type kubernetes.io/dockerconfigjson; it holds user names and passwords by registry."""
+
+
+class SecretUnusableError(Exception):
+    """A Secret cannot be used; the message names the field, the Secret and the fix, never a value."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.problem = Problem(Reason.SECRET_MISSING, f"{path}: {message}")
+
+
+async def fill(body: Mapping[str, Any], namespace: str, kube: Kubernetes) -> tuple[dict[str, Any], dict[str, Secret]]:
+    """Replace every ``FromSecret`` in a body by its value.
+
+    Returns:
+        The body to send, and the Secrets that were read, by name.
+
+    Raises:
+        SecretUnusableError: a Secret, a key or the label is missing.
+        KubernetesError: the Secret cannot be read.
+    """
+    read: dict[str, Secret] = {}
+
+    async def put(value: Any) -> Any:  # noqa: ANN401 - any JSON
+        match value:
+            case FromSecret():
+                if value.name not in read:
+                    read[value.name] = await _read(value, namespace, kube)
+                return _pick(value, read[value.name])
+            case Mapping():
+                return {key: await put(part) for key, part in value.items()}
+            case list():
+                return [await put(part) for part in value]
+        return value
+
+    return {key: await put(part) for key, part in body.items()}, read
+
+
+async def _read(ref: FromSecret, namespace: str, kube: Kubernetes) -> Secret:
+    secret = await kube.read_secret(namespace, ref.name)
+    if secret is None:
+        raise SecretUnusableError(ref.path, f"Secret {ref.name} does not exist in namespace {namespace}; create it")
+    if not secret.labelled:
+        message = f'Secret {ref.name} is not labelled {CREDENTIALS_LABEL}: "true", its owner\'s consent; label it'
+        raise SecretUnusableError(ref.path, message)
+    return secret
+
+
+def _pick(ref: FromSecret, secret: Secret) -> str:
+    if ref.key not in secret.values:
+        raise SecretUnusableError(ref.path, f"Secret {ref.name} has no key {ref.key}; add it or name another")
+    value = secret.values[ref.key]
+    return _from_docker_config(ref, value) if ref.key == DOCKER_CONFIG else value
+
+
+def _from_docker_config(ref: FromSecret, text: str) -> str:
+    """Take user name or password out of a docker configuration that knows one registry."""
+    try:
+        (entry,) = json.loads(text)["auths"].values()
+        username, _, password = base64.b64decode(entry.get("auth", "")).decode().partition(":")
+        return str(entry.get("username", username) if ref.wanted == "username" else entry.get("password", password))
+    except (ValueError, KeyError, AttributeError, TypeError):
+        pass
+    message = f"Secret {ref.name}, key {ref.key}: expected a docker configuration with exactly one registry in auths"
+    raise SecretUnusableError(ref.path, message)

@@ -1,0 +1,48 @@
+"""Every setting of the operator and its default."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the operator runs. Times are in seconds.
+
+    Attributes:
+        namespaces: the namespaces to serve; none means all, with ClusterHubs.
+        operator_namespace: where the Secrets of ClusterHubs are.
+        allow_hosts: platform hosts beyond the official one, each ``HOST`` or ``HOST:PORT``.
+        allow_http: whether plain http is allowed on loopback.
+        listen: where ``/livez``, ``/readyz`` and ``/metrics`` are served.
+        embedded_database: where the embedded platform keeps its data.
+        page_size: sources in one page of a list.
+        hub_concurrency: reconciles that run at once for one hub.
+        settle_time: how long after an unanswered create the platform is given to show its outcome.
+        late_arrival: the longest time that a request may arrive after it was sent ("D" in the design).
+        retry_first: the delay after the first failure; it doubles up to ``retry_most``.
+        retry_most: the longest delay between tries of one source or hub.
+        recheck: how often a permanent failure is looked at again without a change.
+        job_poll_first: the delay before a job is asked for the first time; it doubles up to ``job_poll_most``.
+        job_poll_most: the longest delay between two looks at a job.
+        job_write_interval: the shortest time between two writes of a running job's progress.
+        relist: how often vanished objects are cleaned out of the operator's cache.
+        stop_grace: how long a stop waits for reconciles that are under way.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    operator_namespace: str = "imagesource-system"
+    allow_hosts: tuple[str, ...] = ()
+    allow_http: bool = False
+    listen: str = "127.0.0.1:8090"
+    embedded_database: str = "sqlite:///imagesources.db"
+    page_size: int = 100
+    hub_concurrency: int = 8
+    settle_time: float = 5.0
+    late_arrival: float = 60.0
+    retry_first: float = 1.0
+    retry_most: float = 300.0
+    recheck: float = 600.0
+    job_poll_first: float = 0.5
+    job_poll_most: float = 15.0
+    job_write_interval: float = 5.0
+    relist: float = 600.0
+    stop_grace: float = 20.0
