@@ -9,7 +9,7 @@ help:
 	@echo 'make demo      the operator at work on a real Kubernetes API, on this machine'
 	@echo 'make test      everything that CI runs (ARGS="…" goes to pytest)'
 	@echo 'make check     lint, format, types and import ranks alone'
-	@echo 'make generate  crds/ from the models'
+	@echo 'make generate  crds/ and docs/reference/ from the models'
 	@echo 'make lock      requirements.lock from pyproject.toml'
 
 demo: .venv/made
@@ -25,7 +25,7 @@ check: .venv/made
 	$(BIN)/lint-imports
 
 generate: .venv/made
-	$(BIN)/python -m imagesources.resources.generate crds
+	$(BIN)/python -m imagesources.resources.generate
 
 lock: .venv/made
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -9,7 +9,7 @@ from random import uniform
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from imagesources.embedded import EmbeddedPlatform
+from imagesources.embedded import EmbeddedPlatform, Options
 from imagesources.hubs.directory import HubDirectory
 from imagesources.hubs.hub import HubKey
 from imagesources.kube.api import Json, KubernetesApi
@@ -47,7 +47,7 @@ class Operator:
         self.sources: WorkQueue[Key] = WorkQueue(
             self.engine.reconcile, self._lane_of, settings.hub_concurrency, is_open=False
         )
-        self.hub_queue: WorkQueue[HubKey] = WorkQueue(controller.reconcile, lambda key: key, 1)
+        self.hub_queue: WorkQueue[HubKey] = WorkQueue(controller.reconcile, lambda key: key, 1, is_open=False)
         self.handlers = Handlers(self.cache, self.engine, controller, self.sources, self.hub_queue)
         self.watch: Watch | None = None
 
@@ -86,7 +86,7 @@ class Operator:
         self.watch = Watch(kubeconfig, self.settings, self._on_event, asyncio.get_running_loop())
         self.watch.start()
         self.synced = True
-        log.info("ready: %d ImageSources, %d hubs", len(self.cache.resources), len(self.directory.entries))
+        log.info("ready; ImageSources: %d, hubs: %d", len(self.cache.resources), len(self.directory.entries))
         self.sources.open()
         while True:
             await asyncio.sleep(self.settings.relist)
@@ -107,6 +107,7 @@ class Operator:
                 body.setdefault("kind", kind.__name__)
                 self.handlers.hub_seen(body)
                 await self.handlers.hubs.reconcile(hub_key(body))
+        self.hub_queue.open()
         for body in await self._list(ImageSource.plural):
             self.handlers.source_seen(body)
 
@@ -175,7 +176,8 @@ class EmbeddedHubs:
     @asynccontextmanager
     async def serve(cls, settings: Settings) -> AsyncIterator["EmbeddedHubs"]:
         """Serve it on a free port of loopback."""
-        async with EmbeddedPlatform.open(settings.embedded_database) as platform:
+        options = Options(step_seconds=settings.embedded_step_seconds)
+        async with EmbeddedPlatform.open(settings.embedded_database, options=options) as platform:
             yield cls(platform)
 
     async def open(self, name: str) -> tuple[Connection, str]:
@@ -207,7 +209,7 @@ async def _serving(operator: Operator, listen: str) -> AsyncIterator[None]:
     host, _, port = listen.rpartition(":")
     try:
         await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-        log.info("listening on %s", runner.addresses[0])
+        log.info("listening on http://%s:%s", *runner.addresses[0][:2])
         yield
     finally:
         await runner.cleanup()

@@ -14,6 +14,7 @@ class Settings:
         allow_http: whether plain http is allowed on loopback.
         listen: where ``/livez``, ``/readyz`` and ``/metrics`` are served.
         embedded_database: where the embedded platform keeps its data.
+        embedded_step_seconds: how long the embedded platform takes for each step of a job.
         page_size: sources in one page of a list.
         hub_concurrency: reconciles that run at once for one hub.
         settle_time: how long after an unanswered create the platform is given to show its outcome.
@@ -34,6 +35,7 @@ class Settings:
     allow_http: bool = False
     listen: str = "127.0.0.1:8090"
     embedded_database: str = "sqlite:///imagesources.db"
+    embedded_step_seconds: float = 0.2
     page_size: int = 100
     hub_concurrency: int = 8
     settle_time: float = 5.0

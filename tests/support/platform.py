@@ -33,17 +33,22 @@ class Platform:
     Args:
         folder: for its database and log, which outlive a restart.
         flags: further flags of ``serve``.
+        hub_id: the id of its hub.
     """
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path, *flags: str, hub_id: str = HUB_ID) -> None:
         self._folder = folder
         self._flags = flags
         self._process: Process | None = None
-        self.hub_id = HUB_ID
+        self.hub_id = hub_id
         self.url = f"http://127.0.0.1:{free_port()}"
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            self.stop()
+            raise
         return self
 
     def __exit__(
@@ -59,7 +64,7 @@ class Platform:
         env = os.environ | {"IMAGESOURCES_HUB_ID": self.hub_id, "IMAGESOURCES_API_KEY": api_key}
         self._api_key = api_key
         self._process = Process(argv, log=self._folder / "platform.log", env=env)
-        wait_for(self._answers, what="the platform to answer")
+        wait_for(self._answers, what=f"the platform to answer; its log: {self._process.log}")
 
     def stop(self) -> None:
         """Ends it at once."""

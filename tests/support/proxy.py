@@ -137,9 +137,9 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _open(self) -> None:
-        connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
+        self._connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
         self._session = aiohttp.ClientSession(
-            connector=connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)
+            connector=self._connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)
         )
         server = web.Application(client_max_size=0)
         server.router.add_route("*", "/{path:.*}", self._handle)
@@ -160,7 +160,9 @@ class Proxy:
 
     async def _close(self) -> None:
         await self._runner.cleanup()
+        await self._connector.close(abort_ssl=True)
         await self._session.close()
+        await asyncio.sleep(0.01)  # transports close in later turns of the loop
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = Call(request.method, request.path_qs, await request.read())

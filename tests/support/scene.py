@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.cluster import Kubectl, Writes, new_namespace
-from tests.support.platform import Platform
+from tests.support.cluster import Kubectl, Write, Writes, new_namespace
+from tests.support.platform import SOURCES, Platform
 from tests.support.process import OperatorProcess
-from tests.support.proxy import Proxy, apiserver_proxy, behind
+from tests.support.proxy import Call, Proxy, apiserver_proxy, behind
 from tests.support.waiting import wait_for
 
 from imagesources.controlplane import Cluster
@@ -37,6 +37,19 @@ class Condition:
     reason: str
     message: str
     generation: int
+
+
+@dataclass
+class Spent:
+    """What something cost: writes to one ImageSource, and requests to the platform other than lists."""
+
+    writes: list[Write] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of the requests."""
+        return [call.method for call in self.calls]
 
 
 @dataclass(frozen=True)
@@ -117,10 +130,24 @@ class Scene:
         """Deletes an ImageSource and waits until it is gone."""
         self.kubectl("delete", "imagesource", name, "--timeout=30s")
 
+    @contextmanager
+    def spending(self, name: str) -> Iterator[Spent]:
+        """Counts what the block costs; no other source may be at work meanwhile."""
+        writes, calls = len(self.writes(name=name)), len(self.calls.calls)
+        spent = Spent()
+        yield spent
+        spent.writes = self.writes(name=name)[writes:]
+        spent.calls = [call for call in self.calls.calls[calls:] if not is_list(call)]
+
     def told(self, name: str) -> list[tuple[str, str]]:
         """Reason and note of the Events about an ImageSource."""
         events = self.kubectl.list("events.events.k8s.io")
         return [(each["reason"], each["note"]) for each in events if each["regarding"]["name"] == name]
+
+
+def is_list(call: Call) -> bool:
+    """Whether a request to the platform asks for a page of the inventory."""
+    return call.method == "GET" and call.path.startswith(f"{SOURCES}?") and "filter" not in call.path
 
 
 def _condition(found: Json) -> Condition:

@@ -55,6 +55,12 @@ _SECONDS = click.FloatRange(min=0)
     hidden=True,
     help="Seconds after which a request that was sent cannot arrive any more.",
 )
+@click.option(
+    "--embedded-step-seconds",
+    default=_DEFAULTS.embedded_step_seconds,
+    show_default=True,
+    help="How long the embedded platform takes for each step of a job.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--debug", is_flag=True, help="Say more.")
 def run(
@@ -66,6 +72,7 @@ def run(
     allow_http: bool,
     listen: str,
     embedded_database: str,
+    embedded_step_seconds: float,
     settle_time: float,
     late_arrival: float,
     log_format: str,
@@ -80,6 +87,7 @@ def run(
         allow_http=allow_http,
         listen=listen,
         embedded_database=embedded_database,
+        embedded_step_seconds=embedded_step_seconds,
         settle_time=settle_time,
         late_arrival=late_arrival,
     )

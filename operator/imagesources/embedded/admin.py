@@ -55,8 +55,10 @@ def ensure_role(connection: Connection, hub_id: str, identifier: str, *, root: b
     found = connection.scalar(select(roles.c.id).where(roles.c.hub_id == hub_id, roles.c.identifier == identifier))
     if found is None:
         found = new_id()
-        values = {"id": found, "hub_id": hub_id, "identifier": identifier, "root": root}
-        connection.execute(insert(roles).values(**values, created=clock.now()))
+        values = {"id": found, "hub_id": hub_id, "identifier": identifier, "root": root, "rank": 10 if root else 0}
+        granted = {"all_capabilities": root, "capabilities": [], "extra": {}}
+        now = clock.now()
+        connection.execute(insert(roles).values(**values, **granted, created=now, updated=now))
     return found
 
 

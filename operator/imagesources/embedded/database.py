@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from imagesources.embedded import schema
+from imagesources.embedded import migrations, schema
 from imagesources.embedded.ids import new_id
 
 T = TypeVar("T")
@@ -22,42 +22,60 @@ BUSY_TIMEOUT = 30.0
 
 READERS = 4
 
+CONNECT_TIMEOUT = 10
+"""Seconds that a PostgreSQL server has to accept a connection, unless the URL says otherwise."""
+
+ROLLED_BACK: Final = ("40001", "40P01")
+"""PostgreSQL's codes for a transaction that lost against another one and can be run again."""
+
 
 class Database:
     """Runs queries, each in a transaction of its own, in threads.
 
-    SQLite has one writer at a time, so there is one thread for writes: they queue here, in order, instead of
-    fighting for the file's lock.
+    A read sees one moment, however many statements it has. SQLite has one writer at a time, so there is one thread
+    for writes: they queue here, in order, instead of fighting for the file's lock.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(begin="BEGIN IMMEDIATE")
-        writers = 1 if engine.dialect.name == "sqlite" else READERS
+        if engine.dialect.name == "sqlite":
+            writers = 1
+            self._reading, self._writing = engine, engine.execution_options(begin="BEGIN IMMEDIATE")
+        else:
+            writers = READERS
+            self._reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._writing = engine.execution_options(isolation_level="READ COMMITTED")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="embedded-read")
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="embedded-write")
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Connect, and make the tables that are missing.
+        """Connect, and bring the tables up to date.
 
         Args:
             url: an SQLAlchemy URL, such as ``sqlite:////var/lib/platform.db`` or ``postgresql://…``.
 
         Raises:
-            ValueError: the URL is none, or names an SQLite database in memory.
+            ValueError: the URL is none, or names an SQLite database in memory, or one of a newer program.
             sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
         """
         database = cls(_engine(url))
-        await asyncio.to_thread(schema.create, database._engine)
+        try:
+            await database.write(migrations.upgrade)
+        except BaseException:
+            await database.close()
+            raise
         return database
 
     async def read(self, query: Query[T]) -> T:
         """Run a query that changes nothing."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, _run, self._engine, query)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, _run, self._reading, query)
 
     async def write(self, query: Query[T]) -> T:
-        """Run a query and commit what it changed; nothing is changed if it raises."""
+        """Run a query and commit what it changed; nothing is changed if it raises.
+
+        The query runs again when the database gave its transaction up in favour of another one.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._writers, _run, self._writing, query)
 
     async def ensure(self, query: Query[T]) -> T:
@@ -79,8 +97,13 @@ class Database:
 
 
 def _run(engine: Engine, query: Query[T]) -> T:
-    with engine.begin() as connection:
-        return query(connection)
+    while True:
+        try:
+            with engine.begin() as connection:
+                return query(connection)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in ROLLED_BACK:
+                raise
 
 
 def _instance(connection: Connection) -> str:
@@ -112,8 +135,11 @@ def _engine(url: str) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_TIMEOUT), **url.query})
     try:
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2 * READERS)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ValueError(f"there is no driver for {url.drivername} databases; is it installed?") from error
 

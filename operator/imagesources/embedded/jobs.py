@@ -1,4 +1,4 @@
-"""Jobs: their lists, and the one that deletes a source."""
+"""Jobs: their lists, and how one starts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,14 +6,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, insert, select
 
-from imagesources.embedded import clock, store
+from imagesources.embedded import clock, events
 from imagesources.embedded.access import Caller
 from imagesources.embedded.errors import ApiError
 from imagesources.embedded.ids import is_id, new_id
 from imagesources.embedded.listing import Columns, Listing
-from imagesources.embedded.removal import REMOVAL, new_tasks
+from imagesources.embedded.plans import Plan
 from imagesources.embedded.schema import jobs
-from imagesources.platform.models import SourceState
 
 FILTERS: Final = ("range-start", "range-end", "search", "state")
 SORT_KEYS: Final[Columns] = {key: jobs.c[key] for key in ("id", "caption", "queue", "state", "queued")}
@@ -56,42 +55,46 @@ def get(connection: Connection, hub_id: str, job_id: str) -> RowMapping:
     return row
 
 
-def delete_source(connection: Connection, caller: Caller, source_id: str) -> RowMapping:
-    """Start to delete a source, or find the job that does; a job that failed is followed by a new one.
+def start(connection: Connection, caller: Caller, plan: Plan, target: RowMapping) -> RowMapping:
+    """Start a job on a resource, or find the one that does the same to it; one that failed is followed by a new one.
 
-    Raises:
-        ApiError: 404.image.source, or 403.permissions.
+    Args:
+        connection: within a transaction.
+        caller: whose request it carries out.
+        plan: what it does.
+        target: the resource's row, locked.
     """
-    source = store.SourceStore(caller).begin_delete(connection, source_id)
-    if source["state"] == SourceState.DELETING:
-        job = get(connection, caller.hub_id, source["job_id"])
-        if job["state"] != "error":
+    if target["job_id"] is not None:
+        job = get(connection, caller.hub_id, target["job_id"])
+        if job["action"] == plan.name and job["state"] != "error":
             return job
-    job = _queue_removal(connection, caller, source)
-    store.mark_deleting(connection, source_id, job["id"])
-    return job
+    job_id = _queue(connection, caller, plan, target)
+    plan.begin(connection, target["id"], job_id)
+    events.tell(connection, caller.hub_id, "job.new", job_id, "queued")
+    return get(connection, caller.hub_id, job_id)
 
 
-def _queue_removal(connection: Connection, caller: Caller, source: RowMapping) -> RowMapping:
-    now, job_id = clock.now(), new_id()
+def _queue(connection: Connection, caller: Caller, plan: Plan, target: RowMapping) -> str:
+    now, job_id, object_id = clock.now(), new_id(), target["id"]
     connection.execute(
         insert(jobs).values(
             id=job_id,
             hub_id=caller.hub_id,
-            caption=f"Delete image source {source['name']}"[:255],
-            queue=f"image-source-{source['id']}",
-            hash=hashlib.sha256(f"{REMOVAL[-1].header} {source['id']}".encode()).hexdigest(),
+            caption=f"{plan.caption} {target['name'] or target['identifier']}"[:255],
+            queue=f"{plan.lifecycle.topic.replace('.', '-')}-{object_id}",
+            hash=hashlib.sha256(f"{plan.tasks[-1].header} {object_id}".encode()).hexdigest(),
             creator_id=caller.key_id,
-            source_id=source["id"],
+            action=plan.name,
+            object_id=object_id,
             state="queued",
             changed=now,
             queued=now,
             expires=now + LIFETIME,
             due=now,
-            tasks=new_tasks(source["id"], now),
+            tasks=plan.new_tasks(object_id, now),
         )
     )
-    return get(connection, caller.hub_id, job_id)
+    return job_id
 
 
 def upcoming(connection: Connection, limit: int) -> Sequence[tuple[str, int]]:

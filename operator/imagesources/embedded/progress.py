@@ -5,17 +5,24 @@ any point the job stands before a step or after it, and every effect happens onc
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from typing import Final
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from imagesources.embedded import clock, store
-from imagesources.embedded.removal import STEPS
+from imagesources.embedded import clock, events, images, integrations, roles
+from imagesources.embedded.plans import Plan
+from imagesources.embedded.removal import REMOVE_SOURCE
 from imagesources.embedded.schema import jobs
 from imagesources.platform.models import Json
 
 LOG = logging.getLogger(__name__)
+
+PLANS: Final[Mapping[str, Plan]] = {
+    plan.name: plan for plan in (REMOVE_SOURCE, images.REMOVE, images.IMPORT, integrations.REMOVE, roles.REMOVE)
+}
+"""What the jobs of the store do, by their ``action``."""
 
 
 class InjectedFault(Exception):
@@ -39,23 +46,23 @@ def advance(connection: Connection, job_id: str, step_time: int, *, fault: bool 
     if job is None:
         return
     tasks: list[Json] = deepcopy(job["tasks"])
-    at = _position(tasks)
+    at, steps = _position(tasks), PLANS[job["action"]].steps
     if job["state"] == "queued":
         changes = _start(tasks, at, now) | {"started": now}
-    elif fault and STEPS[at].can_fail:
+    elif fault and steps[at].can_fail:
         raise InjectedFault
     else:
         changes = _complete(tasks, at, now)
-        effect = STEPS[at].effect
+        effect = steps[at].effect
         if effect is not None:
-            effect(connection, job["source_id"])
+            effect(connection, job["object_id"])
     due = now + step_time if changes["state"] == "running" else None
-    _save(connection, job_id, {**changes, "changed": now, "due": due, "tasks": tasks})
-    LOG.info("job %s: step %d of %d, %s", job_id, at + 1, len(STEPS), changes["state"])
+    _save(connection, job, {**changes, "changed": now, "due": due, "tasks": tasks})
+    LOG.info("job %s: step %d of %d, %s", job_id, at + 1, len(steps), changes["state"])
 
 
 def fail(connection: Connection, job_id: str, message: str) -> None:
-    """End a job whose step failed, and say so on its source."""
+    """End a job whose step failed, and say so on its resource."""
     now = clock.now()
     job = _lock(connection, job_id, now)
     if job is None:
@@ -65,8 +72,9 @@ def fail(connection: Connection, job_id: str, message: str) -> None:
     error = {"message": message}
     task |= {"error": error, "state": {"current": "error", "changed": now}}
     changes = {"state": "error", "changed": now, "completed": now, "error": error, "due": None, "tasks": tasks}
-    _save(connection, job_id, changes)
-    store.mark_failed(connection, job["source_id"], message)
+    _save(connection, job, changes)
+    events.tell(connection, job["hub_id"], "job.error", job_id, "error", error=message)
+    PLANS[job["action"]].lifecycle.fail(connection, job["object_id"], message)
     LOG.warning("job %s failed", job_id)
 
 
@@ -75,8 +83,11 @@ def _lock(connection: Connection, job_id: str, now: int) -> RowMapping | None:
     return connection.execute(query).mappings().one_or_none()
 
 
-def _save(connection: Connection, job_id: str, values: Json) -> None:
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+def _save(connection: Connection, job: RowMapping, values: Json) -> None:
+    connection.execute(update(jobs).where(jobs.c.id == job["id"]).values(**values))
+    state, previous = values["state"], job["state"]
+    if state != previous:
+        events.tell(connection, job["hub_id"], "job.state.changed", job["id"], state, previous=previous)
 
 
 def _position(tasks: list[Json]) -> int:
@@ -103,6 +114,6 @@ def _complete(tasks: list[Json], at: int, now: int) -> Json:
     if step is task["steps"][-1]:
         task["events"]["completed"] = now
         task["state"] = {"current": "completed", "changed": now}
-    if at + 1 < len(STEPS):
+    if at + 1 < sum(1 for _ in _walk(tasks)):
         return _start(tasks, at + 1, now)
     return {"state": "completed", "completed": now}

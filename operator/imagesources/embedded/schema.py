@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Engine,
     ForeignKey,
     Index,
     Integer,
@@ -36,7 +35,7 @@ def _hub_column() -> Column[str]:
 
 _JSON = JSON(none_as_null=True)
 
-metadata = MetaData()
+metadata = MetaData(naming_convention={"uq": "%(table_name)s_by_%(column_0_N_name)s_is_unique"})
 
 instance = Table(
     "instance",
@@ -60,11 +59,25 @@ roles = Table(
     _id_column(),
     _hub_column(),
     Column("identifier", _text(255), nullable=False),
+    Column("name", _text(255)),
     Column("root", Boolean, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("all_capabilities", Boolean, nullable=False),
+    Column("capabilities", _JSON, nullable=False),
+    Column("extra", _JSON, nullable=False),
+    Column("creator_id", _text(24)),
+    Column("error", _JSON),
     Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("job_id", _text(24)),
     UniqueConstraint("hub_id", "identifier"),
+    *(Index(f"roles_by_{key}", "hub_id", key, "id") for key in ("name", "rank", "created", "updated")),
+    Index("roles_by_id", "hub_id", "id"),
 )
-"""A root role is above every ACL (schema ``Role``, property ``root``)."""
+"""A root role is above every ACL (schema ``Role``, property ``root``).
+
+The creator is an API key, or NULL for the platform itself; the key has a role of its own, so no foreign key here.
+"""
 
 api_keys = Table(
     "api_keys",
@@ -129,7 +142,8 @@ jobs = Table(
     Column("queue", _text(255), nullable=False),
     Column("hash", _text(64), nullable=False),
     Column("creator_id", ForeignKey("api_keys.id"), nullable=False),
-    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("action", _text(64), nullable=False),
+    Column("object_id", _text(24), nullable=False),
     Column("state", _text(16), nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("error", _JSON),
@@ -143,9 +157,94 @@ jobs = Table(
     Index("jobs_by_id", "hub_id", "id"),
     Index("jobs_by_due", "due"),
 )
-"""``due`` is when the next transition of an unfinished job is to be made; NULL once it has ended."""
+"""``action`` and ``object_id`` say what the job does to which resource.
 
+``due`` is when the next transition of an unfinished job is to be made; NULL once it has ended.
+"""
 
-def create(engine: Engine) -> None:
-    """Make the tables that are missing."""
-    metadata.create_all(engine)
+integrations = Table(
+    "integrations",
+    metadata,
+    _id_column(),
+    _hub_column(),
+    Column("identifier", _text(255), nullable=False),
+    Column("name", _text(255), nullable=False),
+    Column("vendor", _text(64), nullable=False),
+    Column("state", _text(16), nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("error", _JSON),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger),
+    Column("creator_id", _text(24)),
+    Column("auth", _JSON),
+    Column("extra", _JSON),
+    Column("search", Text, nullable=False),
+    Column("job_id", _text(24)),
+    *(
+        Index(f"integrations_by_{key}", "hub_id", key, "id")
+        for key in ("identifier", "name", "vendor", "state", "created", "updated")
+    ),
+    Index("integrations_by_id", "hub_id", "id"),
+)
+"""What a source can name as its builder; the creator is an API key, or NULL for the platform."""
+
+Index(
+    "integrations_identifier_is_unique",
+    integrations.c.hub_id,
+    integrations.c.identifier,
+    unique=True,
+    sqlite_where=integrations.c.state != "deleted",
+    postgresql_where=integrations.c.state != "deleted",
+)
+
+images = Table(
+    "images",
+    metadata,
+    _id_column(),
+    _hub_column(),
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("source_type", _text(16), nullable=False),
+    Column("identifier", _text(255), nullable=False),
+    Column("name", _text(255), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", _text(16), nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("error", _JSON),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger),
+    Column("creator_id", ForeignKey("api_keys.id"), nullable=False),
+    Column("about", _JSON),
+    Column("build", _JSON),
+    Column("builder_id", ForeignKey("integrations.id")),
+    Column("source", _JSON, nullable=False),
+    Column("search", Text, nullable=False),
+    Column("job_id", _text(24)),
+    *(
+        Index(f"images_by_{key}", "hub_id", key, "id")
+        for key in ("identifier", "name", "size", "source_type", "state", "created", "updated")
+    ),
+    Index("images_by_id", "hub_id", "id"),
+    Index("images_by_source", "source_id", "state", "id"),
+)
+"""``source`` is what the image was made from, as it was then, without credentials."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _hub_column(),
+    Column("topic", _text(64), nullable=False),
+    Column("object_id", _text(24), nullable=False),
+    Column("state", _text(16)),
+    Column("state_previous", _text(16)),
+    Column("error", Text),
+    Column("created", BigInteger, nullable=False),
+    Index("events_by_created", "created"),
+    sqlite_autoincrement=True,
+)
+"""What happened, for the notification sockets of every process; committed with the change that it tells of.
+
+Positions grow, but on PostgreSQL a smaller one may be committed after a greater one, or never.
+"""

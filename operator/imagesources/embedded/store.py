@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, exists, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, exists, insert, or_, select, true
 
 from imagesources.embedded import clock
 from imagesources.embedded.access import Caller, Privilege, viewers
 from imagesources.embedded.errors import ApiError, source_not_found
 from imagesources.embedded.ids import is_id, new_id
+from imagesources.embedded.lifecycle import Lifecycle
 from imagesources.embedded.listing import Columns, Listing
 from imagesources.embedded.origins import masked
 from imagesources.embedded.requests import CreateSource, UpdateAccess, UpdateSource, sent, tokenize
@@ -23,6 +24,9 @@ SORT_KEYS: Final[Columns] = {
 }
 
 STATES: Final = tuple(state.value for state in SourceState)
+
+SOURCES: Final = Lifecycle(sources, "image.source")
+"""The changes of sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class SourceStore:
         access = {"acl": None, "restricted": False}
         connection.execute(insert(sources).values(**row, **times, **access, search=_searchable(row)))
         _set_acl(connection, source_id, parts.get("acl"))
-        return _row(connection, source_id)
+        return SOURCES.added(connection, source_id)
 
     def update(self, connection: Connection, source_id: str, wanted: UpdateSource) -> RowMapping:
         """Replace the top-level properties that were sent; identifier null means the token of the name.
@@ -91,10 +95,9 @@ class SourceStore:
         changes = sent(wanted)
         if "identifier" in changes and not changes["identifier"]:
             changes["identifier"] = tokenize(changes.get("name", row["name"]))
-        if changes:
-            search = _searchable({**row, **changes})
-            _set(connection, source_id, **changes, search=search, updated=clock.now())
-        return _row(connection, source_id)
+        if not changes:
+            return row
+        return SOURCES.change(connection, source_id, **changes, search=_searchable({**row, **changes}))
 
     def set_access(self, connection: Connection, source_id: str, wanted: UpdateAccess) -> RowMapping:
         """Replace the ACL, if one was sent; null lifts it.
@@ -102,12 +105,12 @@ class SourceStore:
         Raises:
             ApiError: as ``update``.
         """
-        self._changeable(connection, source_id, "manage")
+        row = self._changeable(connection, source_id, "manage")
         changes = sent(wanted)
-        if changes:
-            _set_acl(connection, source_id, changes["acl"])
-            _set(connection, source_id, updated=clock.now())
-        return _row(connection, source_id)
+        if not changes:
+            return row
+        _set_acl(connection, source_id, changes["acl"])
+        return SOURCES.change(connection, source_id)
 
     def begin_delete(self, connection: Connection, source_id: str) -> RowMapping:
         """Lock a source that the caller may delete.
@@ -144,45 +147,22 @@ class SourceStore:
         return or_(sources.c.restricted.is_(False), granted)
 
 
-def mark_deleting(connection: Connection, source_id: str, job_id: str) -> None:
-    """Note that a job deletes the source, and forget what made an earlier one fail."""
-    _set_state(connection, source_id, SourceState.DELETING, job_id=job_id, error=None)
-
-
-def mark_failed(connection: Connection, source_id: str, message: str) -> None:
-    """Note why the source could not be deleted."""
-    now = clock.now()
-    _set(connection, source_id, error={"message": message, "time": clock.rfc3339(now)})
-
-
 def erase_credentials(connection: Connection, source_id: str) -> None:
     """Forget the credentials of a source that will not come back."""
-    _set(connection, source_id, origin=masked(_row(connection, source_id)["origin"]))
+    SOURCES.put(connection, source_id, origin=masked(SOURCES.row(connection, source_id)["origin"]))
 
 
 def mark_deleted(connection: Connection, source_id: str) -> None:
     """End the life of a source; its row stays, for lists of deleted sources."""
-    _set_state(connection, source_id, SourceState.DELETED, deleted=clock.now())
-
-
-def _set_state(connection: Connection, source_id: str, state: SourceState, **values: object) -> None:
-    _set(connection, source_id, state=state.value, changed=clock.now(), **values)
-
-
-def _set(connection: Connection, source_id: str, **values: object) -> None:
-    connection.execute(update(sources).where(sources.c.id == source_id).values(**values))
+    SOURCES.enter(connection, source_id, SourceState.DELETED, deleted=clock.now())
 
 
 def _set_acl(connection: Connection, source_id: str, acl: Json | None) -> None:
     connection.execute(delete(source_access).where(source_access.c.source_id == source_id))
-    _set(connection, source_id, acl=acl, restricted=acl is not None)
+    SOURCES.put(connection, source_id, acl=acl, restricted=acl is not None)
     rows = [{"source_id": source_id, "role": role} for role in viewers(acl)]
     if rows:
         connection.execute(insert(source_access), rows)
-
-
-def _row(connection: Connection, source_id: str) -> RowMapping:
-    return connection.execute(select(sources).where(sources.c.id == source_id)).mappings().one()
 
 
 def _searchable(row: Mapping[str, Any]) -> str:

@@ -49,10 +49,11 @@ class HubDirectory:
         """Use this connection from now on; the same place keeps what is known of its sources."""
         old = self.entries.get(key)
         if old and old.connection and old.connection.pin.place == connection.pin.place:
-            connection.inventory = old.connection.inventory
+            connection.take_over(old.connection)
         self._replace(key, Entry(resource, connection))
         watch = connection.watch(lambda changed: self.on_change(key, changed))
         self.entries[key].watcher = asyncio.create_task(watch, name=f"inventory of {key}")
+        self.on_change(key, None)
 
     def disconnect(self, key: HubKey, resource: Hub, trouble: Trouble) -> None:
         """Remember why this hub cannot be used."""

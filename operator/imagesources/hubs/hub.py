@@ -5,28 +5,33 @@ from collections.abc import Awaitable, Callable
 from random import uniform
 from typing import TypeVar
 
+from imagesources.hubs.brake import Brake
 from imagesources.hubs.budget import CallBudget
 from imagesources.hubs.inventory import Inventory
 from imagesources.hubs.trouble import Trouble, trouble_listing, trouble_of
 from imagesources.platform.client import PlatformClient
 from imagesources.platform.errors import PlatformError, Refused
 from imagesources.platform.models import Source
-from imagesources.resources.hub import HubSpec
+from imagesources.resources.hub import HubSpec, seconds
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
+from imagesources.telemetry import observe_call
 
 _T = TypeVar("_T")
 
+CAPABILITY_OF = {
+    "getImageSources": "images-sources-view",
+    "getImageSource": "images-sources-view",
+    "createImageSource": "images-sources-manage",
+    "updateImageSource": "images-sources-manage",
+    "deleteImageSource": "images-sources-manage",
+    "updateImageSourceAccess": "images-sources-manage",
+    "getJob": "apionly-jobs-view",
+}
+"""The capability that each operation needs (the description names it in each)."""
+
 HubKey = tuple[str, str, str]
 """Kind, namespace (empty for a ClusterHub) and name."""
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(duration: str) -> float:
-    """Read a duration of a resource, such as ``90s`` or ``5m``."""
-    number = duration.rstrip("hms")
-    return int(number) * _UNITS[duration[len(number) :]]
 
 
 class HubConnection:
@@ -51,10 +56,26 @@ class HubConnection:
         self.budget = budget
         self.inventory = Inventory()
         self.trouble: Trouble | None = None
-        self.refused: dict[str, str] = {}
-        """Capabilities that the key lacks, and the operation that found out."""
+        self.brake = Brake(spec.brake)
+        self.capabilities: dict[str, str | None] = {}
+        """What was learned of the key's capabilities: None means granted, else the operation that was refused."""
         self._settings = settings
         self._probe = asyncio.Event()
+
+    def take_over(self, old: "HubConnection") -> None:
+        """Go on with what an earlier connection to the same place knows."""
+        self.inventory = old.inventory
+        if old.brake.token:
+            self.brake.token, self.brake.message = old.brake.token, old.brake.message
+            self.brake.restore(None, self.spec.release_brake)
+        else:
+            self.brake.touched = old.brake.touched
+
+    def heard(self, operation: str, code: str, seconds_taken: float) -> None:
+        """Take in how a request ended; the client calls it."""
+        observe_call(operation, code, seconds_taken)
+        if code == "ok":
+            self.capabilities[CAPABILITY_OF[operation]] = None
 
     async def call(self, operation: Callable[[PlatformClient], Awaitable[_T]]) -> _T:
         """Make one call.
@@ -97,30 +118,34 @@ class HubConnection:
         Args:
             on_change: told of the ids that changed; of None when the hub as a whole went up or down.
         """
-        failures = 0
+        failures, told = 0, None
         while True:
             self._probe.clear()
-            before, first = self.trouble, self.inventory.completed is None
+            first = self.inventory.completed is None
             try:
                 changed = await self.refresh()
             except PlatformError as error:
                 self._learn(error)
                 self.trouble = trouble_listing(error, self.pin.url)
                 failures += 1
+                if self.trouble != told:
+                    on_change(None)
             else:
+                # A call may have met trouble while the list was made, and its source waits to hear that it is over.
+                was_in_trouble = self.trouble is not None
                 self.trouble, failures = None, 0
-                on_change(None if before or first else changed)
-            if self.trouble and self.trouble != before:
-                on_change(None)
+                on_change(None if first or was_in_trouble else changed)
+            told = self.trouble
             await self._pause(failures)
 
     async def _pause(self, failures: int) -> None:
+        interval = seconds(self.spec.inventory_interval)
         if failures:
-            longest = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(failures - 1, 16))
+            longest = min(self._settings.retry_most, interval, self._settings.retry_first * 2 ** min(failures - 1, 16))
             await asyncio.sleep(uniform(0.5, 1) * longest)  # noqa: S311 - jitter, not a secret
             return
         try:
-            await asyncio.wait_for(self._probe.wait(), seconds(self.spec.inventory_interval))
+            await asyncio.wait_for(self._probe.wait(), interval)
         except TimeoutError:
             return
 
@@ -128,7 +153,7 @@ class HubConnection:
         if error.retry_after:
             self.budget.pause(error.retry_after)
         if isinstance(error, Refused) and error.capability:
-            self.refused[error.capability] = error.operation
+            self.capabilities[error.capability] = error.operation
         if found := trouble_of(error, self.pin.url):
             self.trouble = found
             self._probe.set()

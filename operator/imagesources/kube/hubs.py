@@ -2,33 +2,30 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from imagesources.hubs.budget import CallBudget
-from imagesources.hubs.directory import HubDirectory
+from imagesources.hubs.directory import Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection, HubKey
 from imagesources.hubs.trouble import Trouble
 from imagesources.kube.api import KubernetesApi
 from imagesources.kube.cache import Cache, version_of
+from imagesources.kube.hub_status import describe, trouble_of_entry
 from imagesources.kube.port import merge_patch
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
-from imagesources.platform.models import SourceState
-from imagesources.reconcile.engine import Next
+from imagesources.reconcile.engine import Next, utc_now
+from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
-from imagesources.resources import CREDENTIALS_LABEL, MARKER_PREFIX
-from imagesources.resources.conditions import Condition, ConditionType, Reason
-from imagesources.resources.hub import ClusterHub, Hub, HubStatus, SourceCounts
+from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
+from imagesources.resources.conditions import Reason
+from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
-from imagesources.telemetry import HUBS_UP, log, observe_call
+from imagesources.telemetry import HUBS_UP, log
 
 Embedded = Callable[[str], Awaitable[tuple[Connection, str]]]
 """Opens a hub of the embedded platform by name: its connection, and the platform's instance id."""
-
-_NAMED = 5
-"""How many unmanaged sources a Hub's status names."""
 
 
 class UnusableHubError(Exception):
@@ -70,7 +67,8 @@ class HubController:
             return Next()
         try:
             await self._connect(key, resource)
-            await self._report(key, resource)
+            await self._hold(key, resource)
+            await self._report(key, self.hubs.get(key, resource))
         except KubernetesError as error:
             log.warning("a hub could not be looked after: %s", error, extra={"hub": "/".join(key)})
             return Next(self.settings.retry_first)
@@ -87,7 +85,10 @@ class HubController:
         ):
             return False
         self.hubs[key] = resource
-        return old is None or old.spec != resource.spec or old.metadata.uid != resource.metadata.uid
+        if old is None or old.metadata.uid != resource.metadata.uid:
+            return True
+        deleting = resource.metadata.deletion_timestamp != old.metadata.deletion_timestamp
+        return deleting or old.spec != resource.spec
 
     def using_secret(self, namespace: str, name: str) -> list[HubKey]:
         """Find the hubs whose API key is in a Secret."""
@@ -114,8 +115,14 @@ class HubController:
         pin = Pin(kind=kind, name=name, uid=resource.metadata.uid, hub_id=connection.hub_id, url=pinned_url)
         limit = resource.spec.rate_limit
         budget = CallBudget(limit.requests_per_second, limit.burst)
-        client = PlatformClient(connection, policy, on_call=observe_call, before_call=budget.take)
+        client = PlatformClient(
+            connection,
+            policy,
+            on_call=lambda *heard: hub.heard(*heard),  # noqa: PLW0108 - the hub is made of the client
+            before_call=budget.take,
+        )
         hub = HubConnection(key, pin, resource.spec, client, budget, self.settings)
+        hub.brake.restore(resource.status.brake, resource.spec.release_brake)
         self.connected[key] = made_of
         self.directory.connect(key, resource, hub)
 
@@ -161,71 +168,39 @@ class HubController:
 
     async def _report(self, key: HubKey, resource: Hub) -> None:
         """Write the status where it says something new."""
-        status = self._status(key, resource)
-        HUBS_UP.set(sum(self._trouble(known) is None for known in self.hubs))
-        difference = merge_patch(resource.status.to_json(), status.to_json())
-        if not difference:
-            return
-        body: dict[str, Any] = {"metadata": {"uid": resource.metadata.uid}, "status": difference}
+        entry = self.directory.entries[key]
+        status = describe(resource, entry, self._pinned(resource, entry), self.cache.keys, utc_now())
+        HUBS_UP.set(sum(trouble_of_entry(known) is None for known in self.directory.entries.values()))
+        if difference := merge_patch(resource.status.to_json(), status.to_json()):
+            await self._write(key, resource, {"status": difference}, status=True)
+
+    async def _hold(self, key: HubKey, resource: Hub) -> None:
+        """Keep the Hub while sources belong to it: without it they could be neither changed nor deleted."""
+        held = HUB_FINALIZER in resource.metadata.finalizers
+        deleting = resource.metadata.deletion_timestamp is not None
+        others = [name for name in resource.metadata.finalizers if name != HUB_FINALIZER]
+        if not deleting and not held:
+            await self._write(key, resource, {"metadata": {"finalizers": [*others, HUB_FINALIZER]}})
+        elif deleting and held and not self._pinned(resource, self.directory.entries[key]):
+            await self._write(key, resource, {"metadata": {"finalizers": others}})
+
+    def _pinned(self, resource: Hub, entry: Entry) -> list[ImageSource]:
+        """Find the sources that belong to the hub's place, also those that are only about to."""
+        status = resource.status
+        place = entry.connection.pin.place if entry.connection else (status.url or "", status.hub_id or "")
+        return [r for r in self.cache.resources.values() if (pin := pin_of(r)) and pin.place == place]
+
+    async def _write(self, key: HubKey, resource: Hub, body: dict[str, Any], *, status: bool = False) -> None:
+        """Write onto the very object that was read; its finalizers only at the very version."""
+        metadata = {"uid": resource.metadata.uid}
+        if not status:
+            metadata["resourceVersion"] = resource.metadata.resource_version
+        body = body | {"metadata": body.get("metadata", {}) | metadata}
         _, namespace, name = key
         kind = ClusterHub if isinstance(resource, ClusterHub) else Hub
         try:
-            written = await self.api.patch(kind.plural, namespace, name, body, status=True)
+            written = await self.api.patch(kind.plural, namespace, name, body, status=status)
         except Vanished:
             return
-        self.hubs[key] = kind.read(written)
-
-    def _trouble(self, key: HubKey) -> Trouble | None:
-        entry = self.directory.entries.get(key)
-        if entry is None or entry.connection is None:
-            return (entry and entry.trouble) or Trouble(Reason.PENDING, "the hub is not connected yet")
-        if entry.connection.trouble:
-            return entry.connection.trouble
-        if entry.connection.inventory.completed is None:
-            return Trouble(Reason.PENDING, "the hub's sources are being listed for the first time")
-        return None
-
-    def _status(self, key: HubKey, resource: Hub) -> HubStatus:
-        trouble = self._trouble(key)
-        connection = self.directory.entries[key].connection
-        old = next((c for c in resource.status.conditions if c.type == ConditionType.READY), None)
-        now = datetime.now(UTC).replace(microsecond=0)
-        ready = Condition(
-            type=ConditionType.READY.value,
-            status="False" if trouble else "True",
-            reason=(trouble.reason if trouble else Reason.IN_SYNC).value,
-            message=trouble.message if trouble else "the platform answers",
-            last_transition_time=old.last_transition_time if old and (old.status == "False") == bool(trouble) else now,
-            observed_generation=resource.metadata.generation,
-        )
-        updates: dict[str, Any] = {"observed_generation": resource.metadata.generation, "conditions": (ready,)}
-        if connection:
-            updates |= {"hub_id": connection.pin.hub_id, "url": connection.pin.url}
-            if connection.inventory.completed is not None:
-                updates["sources"] = self._counts(connection)
-        return resource.status.model_copy(update=updates)
-
-    def _counts(self, connection: HubConnection) -> SourceCounts:
-        """Count the hub's sources as the operator sees them."""
-        pinned = [
-            r for r in self.cache.resources.values() if r.status.hub and r.status.hub.place == connection.pin.place
-        ]
-        claimed = {resource.status.id for resource in pinned}
-        seen = [entry.source for entry in connection.inventory.entries.values()]
-        live = [source for source in seen if source.state.current is SourceState.LIVE]
-        free = [source for source in live if source.id not in claimed]
-        strays = [s for s in free if s.identifier.removeprefix(MARKER_PREFIX) not in self.cache.keys]
-        unmanaged = sorted(s.identifier for s in strays if not s.identifier.startswith(MARKER_PREFIX))
-        return SourceCounts(
-            pinned=len(pinned),
-            managed=sum(source.id in claimed for source in live),
-            drifted=sum(resource.status.drift is not None for resource in pinned),
-            failed=sum(not _is_ready(resource) for resource in pinned),
-            unmanaged=len(unmanaged),
-            unmanaged_names=tuple(unmanaged[:_NAMED]),
-            strays=tuple(sorted(s.id for s in strays if s.identifier.startswith(MARKER_PREFIX))[:_NAMED]),
-        )
-
-
-def _is_ready(resource: ImageSource) -> bool:
-    return any(c.type == ConditionType.READY and c.status == "True" for c in resource.status.conditions)
+        if key in self.hubs:
+            self.hubs[key] = kind.read(written)

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_snake
 
-from imagesources.platform.models import Acl, AclEntry
-from imagesources.reconcile.model import Access, FromSecret, Json, Problem, Wanted
+from imagesources.reconcile.model import Access, FromSecret, Json, Problem, Wanted, acl_of
 from imagesources.resources import marker
 from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import (
@@ -111,12 +110,7 @@ def _ssh_credentials(origin: Json) -> Json | None:
 
 
 def _access(spec: ImageSourceSpec) -> Access | None:
-    if spec.acl is None:
-        return None
-    if spec.acl.unrestricted:
-        return Access(None)
-    roles = spec.acl.roles or {}
-    return Access(Acl(roles={role: AclEntry(**entry.model_dump()) for role, entry in roles.items()}))
+    return Access(acl_of(spec.acl)) if spec.acl else None
 
 
 class _Writer:

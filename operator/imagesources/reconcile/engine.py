@@ -15,6 +15,7 @@ from imagesources.hubs.trouble import Trouble
 from imagesources.reconcile.desired import desire
 from imagesources.reconcile.events import happenings
 from imagesources.reconcile.execute import Situation, execute
+from imagesources.reconcile.guard import objection
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import (
     Create,
@@ -27,6 +28,7 @@ from imagesources.reconcile.model import (
     Rest,
     SaveId,
     Step,
+    Update,
     UpdateAccess,
     Wait,
     Wanted,
@@ -53,7 +55,8 @@ class Next:
 AGAIN = Next(0.0)
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """The time as the Kubernetes API writes it: in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -71,10 +74,10 @@ class Engine:
     kube: Kubernetes
     hubs: HubDirectory
     settings: Settings
-    wall_clock: Callable[[], datetime] = _utc_now
+    wall_clock: Callable[[], datetime] = utc_now
     memories: dict[str, Memory] = field(default_factory=dict)
     started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    started_at: datetime = field(default_factory=_utc_now)
+    started_at: datetime = field(default_factory=utc_now)
 
     async def reconcile(self, key: Key) -> Next:
         """Make one pass over one source.
@@ -131,6 +134,9 @@ class Engine:
             return await self._cannot(resource, _hub_changed(record, hub), memory)
         if hub.inventory.completed is None:
             return await self._unseen(resource, wanted, record, hub, memory)
+        refused = objection(wanted.access, hub.spec) if wanted.exists and not wanted.observe_only else None
+        if refused:
+            return await self._cannot(resource, refused, memory)
         at = Situation(resource, wanted, hub, self.kube, memory, self.settings)
         step = self._step(at, record)
         done = await execute(step, at)
@@ -145,10 +151,22 @@ class Engine:
         step = plan(at.wanted, record, observed, open_doubt)
         if at.hub.trouble and not isinstance(step, Rest | Release | Wait):
             return Wait(Problem(at.hub.trouble.reason, at.hub.trouble.message))
+        if isinstance(step, Update | UpdateAccess | Delete) and (braked := self._braked(at.hub, step.id, at.now)):
+            return Wait(braked)
         if isinstance(step, Create) and at.memory.marker_altered:
             message = "the platform did not keep the operator's marker; creating again could make duplicates"
             return Wait(Problem(Reason.REFUSED, message, permanent=True))
         return step
+
+    def _braked(self, hub: HubConnection, source_id: str, now: float) -> Problem | None:
+        """Ask the hub's brake whether one more source may be deleted or rewritten."""
+        engaged = hub.brake.token
+        if hub.brake.allows(source_id, len(hub.inventory.entries), now):
+            return None
+        if not engaged:
+            log.error("%s", hub.brake.message, extra={"hub": hub.key})
+            self.hubs.on_change(hub.key, set())
+        return Problem(Reason.BRAKED, hub.brake.message or "")
 
     async def _report(self, at: Situation, record: Record, step: Step, done: Done) -> Next:
         """Write what came of the step, where it is worth a write, and say when to go on."""
@@ -168,7 +186,7 @@ class Engine:
         if matters(resource.status, status) and not self._too_soon(step, status, resource, memory):
             await self.kube.save_status(resource, status)
             memory.sent = None
-            if isinstance(step, WatchJob | Wait):
+            if isinstance(step, Delete | WatchJob | Wait):
                 memory.job_written = at.now
         if status.id == memory.unsaved_id:
             memory.unsaved_id = None

@@ -49,8 +49,10 @@ def _deeds(step: Step, done: Done, before: ImageSourceStatus) -> list[Happening]
         case RemoveExtra(id=extra):
             note = f"deleted source {extra}, a second one of this resource that a late request had created"
             return [Happening("DuplicateRemoved", "Delete", note, warning=True)]
+        case Release() if before.id and before.deletion_policy == "Orphan":
+            return [Happening("Orphaned", "Delete", f"source {before.id} stays on the platform, unmanaged")]
         case Release() if before.id:
-            return [Happening("Deleted", "Delete", f"source {before.id} is gone or left to itself")]
+            return [Happening("Deleted", "Delete", f"source {before.id} is gone")]
         case Rest(drift=drift) if drift and before.drift is None:
             return [Happening("Drifted", "Observe", f"{len(drift)} fields differ; see status.drift", warning=True)]
     return []

@@ -142,6 +142,7 @@ async def _(step: Update, at: Situation) -> Done:
     body, secrets = await at.filled(step.changes)
     source = await at.hub.call(lambda client: client.update_source(step.id, body))
     at.learn(source)
+    at.memory.corrections += [at.now] if step.drift else []
     kept = changes(at.wanted, source, new_secrets=False).keys() & step.changes.keys()
     at.memory.unconverged = at.memory.unconverged + 1 if kept else 0
     return Done(source=source, secrets=secrets if "origin" in step.changes else None)
@@ -150,6 +151,7 @@ async def _(step: Update, at: Situation) -> Done:
 @_do.register
 async def _(step: UpdateAccess, at: Situation) -> Done:
     source = await at.hub.call(lambda client: client.update_access(step.id, step.access.acl))
+    at.memory.corrections += [at.now] if step.drift else []
     at.memory.unconverged = at.memory.unconverged + 1 if access_differs(step.access, source) else 0
     return at.learn(source)
 
@@ -158,7 +160,7 @@ async def _(step: UpdateAccess, at: Situation) -> Done:
 async def _(step: Look, at: Situation) -> Done:
     source = await _look(step.id, at)
     memory = at.memory
-    memory.look_due = False
+    memory.look_due, memory.answered = False, at.resource.requested_at
     memory.job_asked += 1
     memory.ask_at = at.now + _delay(memory, at.settings)
     if source and not at.wanted.exists and job_failed(at.resource, memory):

@@ -28,7 +28,7 @@ def judge(error: PlatformError, step: Step, url: str) -> Verdict:
         case Refused(code=code) if creating and code in _MAYBE_OUR_OWN:
             return _unknown(f"the platform says that the source exists ({code}); it may be ours and is looked for")
         case Refused():
-            return _refused(error)
+            return _refused(error, creating=creating)
     return Verdict(Problem(Reason.PLATFORM_UNREACHABLE, str(error)))
 
 
@@ -36,12 +36,15 @@ def _unknown(message: str) -> Verdict:
     return Verdict(Problem(Reason.OUTCOME_UNKNOWN, message), unknown=True)
 
 
-def _refused(error: Refused) -> Verdict:
+def _refused(error: Refused, *, creating: bool) -> Verdict:
     if error.code == "404.image.source":
         return Verdict(Problem(Reason.SOURCE_GONE, "the platform has no such source"), gone=True)
     if error.status == 429:
         message = "the platform asks to wait; nothing to do"
         return Verdict(Problem(Reason.RATE_LIMITED, message), retry_in=error.retry_after)
+    if error.code == "403.permissions" and not error.capability and not creating:
+        message = "the source's access list does not let the operator in; someone who may must change it"
+        return Verdict(Problem(Reason.ACCESS_LOST, message))
     if error.status == 403:
         lacks = f"the capability {error.capability}" if error.capability else "a privilege for this source"
         message = f"the API key lacks {lacks} for {error.operation} ({error.code}); grant it"

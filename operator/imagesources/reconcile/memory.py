@@ -23,6 +23,8 @@ class Memory:
         ask_at: when the job, or without one the source, is to be asked for again.
         look_due: a job has ended, the source has not been looked at since.
         job_written: when progress was last written to status.
+        answered: the value of the requestedAt annotation for which the platform was asked.
+        corrections: when changes by other hands were corrected.
         sent: versions of Secrets that were sent and are not in status yet.
         unconverged: writes in a row whose reply was not what was written.
         generation: the generation that ``failures`` and ``unconverged`` speak of.
@@ -40,6 +42,8 @@ class Memory:
     ask_at: float = 0.0
     look_due: bool = False
     job_written: float = float("-inf")
+    answered: str | None = None
+    corrections: list[float] = field(default_factory=list)
     sent: Mapping[str, tuple[str, str]] | None = None
     unconverged: int = 0
     generation: int = -1

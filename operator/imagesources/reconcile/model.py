@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagesources.platform.models import Acl, Job, JobDescriptor, Source
+from imagesources.platform.models import Acl, AclEntry, Job, JobDescriptor, Source
 from imagesources.resources.conditions import Reason
+from imagesources.resources.imagesource import Acl as SpecAcl
 from imagesources.resources.status import Pin
 
 Json = dict[str, Any]
@@ -23,6 +24,13 @@ class FromSecret:
     key: str
     wanted: str
     path: str
+
+
+def acl_of(spec: SpecAcl) -> Acl | None:
+    """Read an access list as a person writes it; None is the platform's null."""
+    if spec.unrestricted:
+        return None
+    return Acl(roles={role: AclEntry(**entry.model_dump()) for role, entry in (spec.roles or {}).items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ class Observed:
         job_failed: the last job ended without deleting the source: it is to be asked for again.
         new_secrets: a Secret in use has another version than the one that was sent.
         unconverged: writes in a row whose reply was not what was written.
+        look_asked: a person asks for a look at the platform now.
+        corrections: how often, lately, changes by other hands were corrected.
     """
 
     source: Source | None
@@ -143,6 +153,8 @@ class Observed:
     job_failed: bool
     new_secrets: bool
     unconverged: int
+    look_asked: bool = False
+    corrections: int = 0
 
 
 # The steps: what can be done in one pass. Each is named for what the platform or the resource is asked to do.
@@ -192,6 +204,8 @@ class Update:
 
     id: str
     changes: Json
+    drift: bool = False
+    """It corrects what other hands changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,8 @@ class UpdateAccess:
 
     id: str
     access: Access
+    drift: bool = False
+    """It corrects what other hands changed."""
 
 
 @dataclass(frozen=True, slots=True)

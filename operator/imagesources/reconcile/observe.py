@@ -13,12 +13,15 @@ from imagesources.resources.conditions import ConditionType
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
 
+CORRECTIONS_WITHIN = 600.0
+"""Seconds over which corrections of changes by other hands are counted."""
+
 
 def recorded(resource: ImageSource, memory: Memory) -> Record:
     """Read what the resource itself remembers."""
     status, metadata = resource.status, resource.metadata
     finalizer = FINALIZER in metadata.finalizers
-    noted = read_pin(metadata.annotations.get(PIN_ANNOTATION), metadata.uid)
+    noted = _noted_pin(resource)
     return Record(
         id=status.id or memory.unsaved_id,
         pin=status.hub or noted,
@@ -27,6 +30,15 @@ def recorded(resource: ImageSource, memory: Memory) -> Record:
         settled_generation=settled_generation(resource),
         adopted=bool(status.adopted),
     )
+
+
+def pin_of(resource: ImageSource) -> Pin | None:
+    """Tell the place that a resource belongs to, by its status or by its intent."""
+    return resource.status.hub or _noted_pin(resource)
+
+
+def _noted_pin(resource: ImageSource) -> Pin | None:
+    return read_pin(resource.metadata.annotations.get(PIN_ANNOTATION), resource.metadata.uid)
 
 
 def settled_generation(resource: ImageSource) -> int:
@@ -75,6 +87,8 @@ def observe(
         job_failed=job_failed(resource, memory),
         new_secrets=_new_secrets(resource, wanted, memory, kube),
         unconverged=memory.unconverged,
+        look_asked=resource.requested_at not in (None, resource.status.last_handled_reconcile_at, memory.answered),
+        corrections=sum(at > now - CORRECTIONS_WITHIN for at in memory.corrections),
     )  # fmt: skip
 
 

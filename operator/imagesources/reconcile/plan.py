@@ -38,6 +38,9 @@ PROOFS_OF_ABSENCE = 2
 MOST_UNCONVERGED = 3
 """Writes whose reply is not what was written, until the operator stops writing."""
 
+MOST_CORRECTIONS = 3
+"""Corrections of changes by other hands within a while, until the operator leaves them for a while."""
+
 DELETING = Problem(Reason.DELETING, "the platform is deleting the source")
 
 
@@ -47,7 +50,9 @@ def plan(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> St
         return _delete(wanted, record, observed, doubt)
     if wanted.observe_only:
         return _observe(wanted, record, observed)
-    if wanted.suspended and not _matches(wanted, observed):
+    if wanted.suspended and _matches(wanted, observed):
+        return Rest()
+    if wanted.suspended:
         return Wait(Problem(Reason.SUSPENDED, "spec.suspend is true; set it to false to go on"))
     if not record.intent:
         return Intend()
@@ -118,7 +123,7 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
     if extra := _first_extra(observed.carriers, record.id):
         return RemoveExtra(extra.id)
     source = observed.source
-    if source is None:
+    if source is None or observed.look_asked:
         return Look(record.id)
     if source.state.current is not SourceState.LIVE:
         message = f"source {source.id} is being deleted on the platform by other hands; waiting for the end"
@@ -135,18 +140,30 @@ def _write(wanted: Wanted, record: Record, observed: Observed, source: Source) -
     access = wanted.access if access_differs(wanted.access, source) else None
     if not changed and not access:
         return Rest()
-    if record.settled_generation == wanted.generation and not observed.new_secrets:
+    drift = record.settled_generation == wanted.generation and not observed.new_secrets
+    if drift:
         if not observed.direct:
             return Look(source.id)
         if not wanted.correct_drift:
             return Rest(drift=_drift(wanted, source))
+        if observed.corrections >= MOST_CORRECTIONS:
+            return Wait(_changed_elsewhere(wanted, source))
     if observed.unconverged >= MOST_UNCONVERGED:
         paths = ", ".join(path for path, _, _ in _drift(wanted, source))
         message = f"the platform answers with other values than were written for {paths}; write them as it has them"
         return Wait(Problem(Reason.DRIFT_NOT_CONVERGING, message, permanent=True))
     if access and not (changed and only_widens(source.acl, access.acl)):
-        return UpdateAccess(source.id, access)
-    return Update(source.id, changed)
+        return UpdateAccess(source.id, access, drift)
+    return Update(source.id, changed, drift)
+
+
+def _changed_elsewhere(wanted: Wanted, source: Source) -> Problem:
+    paths = ", ".join(path for path, _, _ in _drift(wanted, source))
+    message = (
+        f"other hands keep changing {paths}; let one side manage the source, or set driftPolicy to Report. "
+        "The operator corrects it again later"
+    )
+    return Problem(Reason.CHANGED_ELSEWHERE, message)
 
 
 def _delete(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:

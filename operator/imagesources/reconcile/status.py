@@ -1,5 +1,6 @@
 """Stage 6: what the resource says about itself after a pass. Pure; the only author of conditions."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,11 +61,12 @@ def describe(resource: ImageSource, wanted: Wanted, pin: Pin, source: Source | N
     updates: dict[str, Any] = {"hub": status.hub or pin}
     if not said.keep:
         updates["observed_generation"] = wanted.generation
+        updates["last_handled_reconcile_at"] = resource.requested_at
         updates["deletion_policy"] = "Orphan" if wanted.orphan else "Delete"
     if source:
-        updates |= _mirror(source, status)
+        updates |= _mirror(source, status, wanted.marker)
     if said.rest is not None:
-        updates |= _settled(wanted, status, said.rest, resource, now)
+        updates |= _settled(wanted, status, said.rest, now)
     conditions = _Conditions(status.conditions, wanted.generation, now)
     _conclude(conditions, wanted, source, said)
     updates["conditions"] = conditions.all()
@@ -101,22 +103,23 @@ def with_job(status: ImageSourceStatus, done: Done, job: Job | None, now: dateti
 
 
 def redacted(path: str, value: object) -> str | None:
-    """Show a value of the source, unless it may carry a secret."""
+    """Show a value of the source as JSON has it, unless it may carry a secret."""
+    if path == "acl":
+        acl = value.acl if isinstance(value, Access) else value
+        value = acl.model_dump() if isinstance(acl, Acl) else "unrestricted"
     if value is None:
         return None
     if path.rsplit(".", 1)[-1] in _MAY_CARRY_SECRETS:
         return "(not shown)"
-    if isinstance(value, Access):
-        value = value.acl
-    text = "unrestricted" if path == "acl" and value is None else str(value)
+    text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 256 else text[:255] + "…"
 
 
-def _mirror(source: Source, status: ImageSourceStatus) -> dict[str, Any]:
+def _mirror(source: Source, status: ImageSourceStatus, marker: str) -> dict[str, Any]:
     count = source.meta.images_count.total if source.meta and source.meta.images_count else status.images_count
     return {
         "state": source.state.current.value,
-        "identifier": source.identifier,
+        "identifier": source.identifier if source.identifier != marker else status.identifier,
         "creator": Creator(id=source.creator.id, type=source.creator.type),
         "created": source.events.created,
         "updated": source.events.updated,
@@ -131,8 +134,7 @@ def _acl(acl: Acl | None) -> ObservedAcl:
     return ObservedAcl(roles={role: ObservedAclEntry(**entry.model_dump()) for role, entry in acl.roles.items()})
 
 
-def _settled(wanted: Wanted, status: ImageSourceStatus, rest: Rest, resource: ImageSource,
-             now: datetime) -> dict[str, Any]:  # fmt: skip
+def _settled(wanted: Wanted, status: ImageSourceStatus, rest: Rest, now: datetime) -> dict[str, Any]:  # fmt: skip
     fields = tuple(
         DriftField(path=_camel_path(path), desired=redacted(path, want), observed=redacted(path, seen) or "absent")
         for path, want, seen in rest.drift
@@ -142,7 +144,6 @@ def _settled(wanted: Wanted, status: ImageSourceStatus, rest: Rest, resource: Im
     return {
         "drift": Drift(detected=since, fields=fields) if fields else None,
         "managed": managed,
-        "last_handled_reconcile_at": resource.requested_at,
     }
 
 
@@ -152,7 +153,7 @@ def _camel_path(path: str) -> str:
 
 def _conclude(conditions: "_Conditions", wanted: Wanted, source: Source | None, said: Statement) -> None:
     if said.problem and said.keep:
-        conditions.put(ConditionType.SYNCED, "Unknown", said.problem.reason, said.problem.message)
+        conditions.paused(said.problem)
     elif said.problem:
         conditions.problem(said.problem, access=said.access_problem)
     elif said.rest is not None and source:
@@ -203,6 +204,12 @@ class _Conditions:
         else:
             self.put(ConditionType.JOB_NOT_ACCEPTED, "True", reason, message)
 
+    def paused(self, problem: Problem) -> None:
+        """Say that nothing is compared; Ready keeps its value, and one that was never looked at has none to keep."""
+        self.put(ConditionType.SYNCED, "Unknown", problem.reason, problem.message)
+        if ConditionType.READY not in self._by_type:
+            self.put(ConditionType.READY, "Unknown", problem.reason, problem.message)
+
     def settled(self, wanted: Wanted, source: Source, rest: Rest) -> None:
         reason = Reason.OBSERVED if wanted.observe_only else Reason.IN_SYNC
         text = "is observed" if wanted.observe_only else "is as the spec says"
@@ -249,11 +256,14 @@ def _job(job: Job, old: JobStatus | None) -> JobStatus:
         state=state,
         summary=state if ended or not progress else f"{state} {progress}",
         progress=progress,
+        percent=_percent(job),
         tasks=tuple(
             JobTask(
                 caption=task.caption,
                 state=task.state.current,
                 steps=f"{sum(s.completed > ZERO_TIME for s in task.steps)}/{len(task.steps)}" if task.steps else None,
+                started=_when(task.events.started),
+                finished=_when(task.events.completed),
                 error=clean(task.error.message) if task.error else None,
             )
             for task in job.tasks
@@ -263,6 +273,17 @@ def _job(job: Job, old: JobStatus | None) -> JobStatus:
         finished=_when(job.events.completed) if ended else None,
         error=clean(error) if error and state == "error" else None,
     )
+
+
+def _percent(job: Job) -> int | None:
+    """Count what is done: a task without steps is one step."""
+    done = total = 0
+    for task in job.tasks:
+        steps = task.steps or ()
+        total += max(1, len(steps))
+        completed = task.state.current == "completed"
+        done += max(1, len(steps)) if completed else sum(step.completed > ZERO_TIME for step in steps)
+    return 100 * done // total if total else None
 
 
 def _when(time: datetime) -> datetime | None:

@@ -9,6 +9,9 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 FINALIZER: Final = f"{GROUP}/source"
 """Ours, not kopf's: kopf strips its own finalizer from objects that no handler of its own holds."""
 
+HUB_FINALIZER: Final = f"{GROUP}/hub"
+"""Keeps a Hub while sources belong to it."""
+
 PIN_ANNOTATION: Final = f"{GROUP}/pin"
 """The place where the source is created, written with the finalizer, before the platform is asked for anything."""
 

@@ -11,7 +11,7 @@ from imagesources.resources.fields import at_most
 
 
 class ConditionType(StrEnum):
-    """What the status speaks of. The last four are there only while they are true (kstatus)."""
+    """What the status speaks of. AccessSynced goes with spec.acl; the last four are there only while true (kstatus)."""
 
     def __new__(cls, value: str, meaning: str) -> "ConditionType":
         """Keep the meaning beside the word."""

@@ -144,7 +144,7 @@ class Capability(Model):
     """What was learned of one capability of the API key."""
 
     name: str = Field(description="The capability, in the platform's words, such as images-sources-manage.")
-    state: str = Field(description="ok or refused.")
+    state: str = Field(description="ok, refused or unknown, as answers have told; the platform cannot be asked.")
     operation: str | None = Field(None, description="The operation that was refused.")
     remedy: str | None = Field(None, description="What to do about it.")
 
@@ -231,3 +231,12 @@ class ClusterHub(Hub):
     short_names: ClassVar = ("cimghub",)
 
     spec: ClusterHubSpec
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """Read a duration of a resource, such as ``90s`` or ``5m``."""
+    number = duration.rstrip("hms")
+    return int(number) * _UNITS[duration[len(number) :]]

@@ -25,7 +25,9 @@ def kind_page(crd: Json, example: str) -> str:
     names, group, (version,) = crd["spec"]["names"], crd["spec"]["group"], crd["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]
     spec, status = (list(_fields(schema["properties"][part], "")) for part in ("spec", "status"))
-    rules = [rule for path, node in [("", schema), ("", schema["properties"]["spec"]), *spec] for rule in _rules(node, path)]
+    rules = [
+        rule for path, node in [("", schema), ("", schema["properties"]["spec"]), *spec] for rule in _rules(node, path)
+    ]
     return f"""# {names["kind"]}
 
 {schema["description"]}
@@ -69,7 +71,7 @@ def conditions_page() -> str:
     return "\n".join(
         [
             "# Conditions and reasons\n",
-            "Ready, Synced and AccessSynced are always there; the others only while they are true.\n",
+            "Ready and Synced are always there, AccessSynced with spec.acl, the others only while they are true.\n",
             *("| condition | meaning |", "|---|---|", *types, ""),
             "A condition gives one of these reasons and no other; its message names the field, object or answer.\n",
             *("| reason | meaning | what to do |", "|---|---|---|", *reasons, ""),

@@ -130,5 +130,6 @@ class ImageSourceStatus(Model):
         None, description="Value of the annotation images.cycle.io/requestedAt that was handled last."
     )
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
-        (), description="How the source is: Ready, Synced, AccessSynced, and others while they are true."
+        (),
+        description="How the source is: Ready, Synced, AccessSynced (with spec.acl), and others while they are true.",
     )

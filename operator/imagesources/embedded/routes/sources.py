@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from sqlalchemy import Connection, RowMapping
 
-from imagesources.embedded import jobs, render
+from imagesources.embedded import removal, render
 from imagesources.embedded.access import Capability
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.listing import read_listing, several
@@ -71,7 +71,7 @@ async def update_access(call: Call) -> web.Response:
 async def delete_source(call: Call) -> web.Response:
     """Operation ``deleteImageSource``."""
     row = await call.services.database.write(
-        lambda connection: jobs.delete_source(connection, call.caller, _source_id(call))
+        lambda connection: removal.delete_source(connection, call.caller, _source_id(call))
     )
     call.services.worker.wake()
     LOG.info("source %s is deleted by job %s", _source_id(call), row["id"])

@@ -1,0 +1,1 @@
+"""One migration per file; Alembic finds their order by ``down_revision``."""

@@ -1,0 +1,64 @@
+"""The brake: too many sources deleted or rewritten within a while stop all writes to a hub, until a person releases it.
+
+A wrong selector in a pruning tool, or a bad commit, looks like a lot of honest edits; the only difference is how many.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+from imagesources.resources.hub import Brake as BrakeSpec
+from imagesources.resources.hub import BrakeStatus, seconds
+
+
+@dataclass(slots=True)
+class Brake:
+    """Counts the sources of one hub that are deleted or rewritten.
+
+    Attributes:
+        spec: when it stops.
+        token: while it is engaged: what releases it.
+        message: why it is engaged.
+        touched: when each source was touched last, oldest first.
+    """
+
+    spec: BrakeSpec
+    token: str | None = None
+    message: str | None = None
+    touched: OrderedDict[str, float] = field(default_factory=OrderedDict)
+
+    def allows(self, source_id: str, total: int, now: float) -> bool:
+        """Tell whether a source may be touched, and count it; one too many engages the brake.
+
+        Args:
+            source_id: the source that would be deleted or rewritten.
+            total: how many sources the hub has.
+            now: the loop's time.
+        """
+        if self.token:
+            return False
+        while self.touched and next(iter(self.touched.values())) <= now - seconds(self.spec.window):
+            self.touched.popitem(last=False)
+        most = max(self.spec.minimum, total * self.spec.percent // 100)
+        if source_id not in self.touched and len(self.touched) >= most:
+            self.token = token_hex(4)
+            self.message = (
+                f"more than {most} of {total} sources would be deleted or rewritten within {self.spec.window}; "
+                f"writes are stopped. Is that what you want? Then set spec.releaseBrake of the Hub to {self.token}"
+            )
+            return False
+        self.touched[source_id] = now
+        self.touched.move_to_end(source_id)
+        return True
+
+    def restore(self, status: BrakeStatus | None, release: str | None) -> None:
+        """Take up what a Hub says: the brake that an earlier process engaged, or its release."""
+        if status and status.engaged and self.token is None:
+            self.token, self.message = status.token, status.message
+        if self.token and release == self.token:
+            self.token = self.message = None
+            self.touched.clear()
+
+    def status(self) -> BrakeStatus | None:
+        """Write what the Hub's status says of it; None: it is not engaged."""
+        return BrakeStatus(engaged=True, token=self.token, message=self.message) if self.token else None

@@ -1,0 +1,28 @@
+"""What a Hub forbids before anything is sent. Pure."""
+
+from imagesources.platform.models import Acl
+from imagesources.reconcile.differences import only_widens
+from imagesources.reconcile.model import Access, Problem, acl_of
+from imagesources.resources.conditions import Reason
+from imagesources.resources.hub import HubSpec
+
+
+def objection(access: Access | None, hub: HubSpec) -> Problem | None:
+    """Tell why a hub does not take a wished access list: it locks the operator out, or grants too much."""
+    if access is None:
+        return None
+    if hub.operator_role and access.acl is not None and not _manages(access.acl, hub.operator_role):
+        message = (
+            f"spec.acl.roles takes manage from {hub.operator_role}, the operator's own role (operatorRole of the Hub), "
+            "which would lock it out; grant it manage"
+        )
+        return Problem(Reason.ACCESS_REFUSED, message, permanent=True)
+    if hub.maximum_acl and not only_widens(access.acl, acl_of(hub.maximum_acl)):
+        message = "spec.acl grants more than maximumAcl of the Hub allows; grant less, or ask the Hub's owner"
+        return Problem(Reason.ACCESS_REFUSED, message, permanent=True)
+    return None
+
+
+def _manages(acl: Acl, role: str) -> bool:
+    entry = acl.roles.get(role)
+    return entry is not None and entry.manage
