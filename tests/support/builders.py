@@ -113,6 +113,7 @@ def record(**changes: Any) -> Record:
         "finalizer": True,
         "settled_generation": 1,
         "adopted": False,
+        "saved": changes.get("id", documents.SOURCE_ID) is not None,
     }
     return Record(**known | changes)
 
@@ -124,6 +125,7 @@ def observed(**changes: Any) -> Observed:
         "direct": False,
         "gone": False,
         "carriers": (),
+        "dying": (),
         "adoptable": None,
         "rivals": (),
         "claimant": None,
@@ -134,6 +136,7 @@ def observed(**changes: Any) -> Observed:
         "new_secrets": False,
         "unconverged": 0,
         "look_asked": False,
+        "delete_due": False,
         "corrections": 0,
     }
     return Observed(**known | changes)

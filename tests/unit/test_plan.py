@@ -1,13 +1,9 @@
 """What is done next: each case by name, and what must hold whatever is the case."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from itertools import product
-from typing import Any, get_args
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.support.builders import (
     MARKER,
     ORIGIN,
@@ -23,19 +19,14 @@ from tests.support.builders import (
 )
 from tests.support.documents import JOB_ID, SOURCE_ID
 
-from imagesources.platform.models import Acl, Source
-from imagesources.reconcile.differences import access_differs, differences, only_widens
 from imagesources.reconcile.model import (
     Create,
     Delete,
-    Doubt,
     FindMarker,
     FinishCreate,
     ForgetId,
     Intend,
     Look,
-    Observed,
-    Record,
     Release,
     RemoveExtra,
     Rest,
@@ -44,10 +35,9 @@ from imagesources.reconcile.model import (
     Update,
     UpdateAccess,
     Wait,
-    Wanted,
     WatchJob,
 )
-from imagesources.reconcile.plan import DELETING, create_body, plan
+from imagesources.reconcile.plan import DELETING, plan
 from imagesources.resources.conditions import Reason
 
 Json = dict[str, Any]
@@ -83,6 +73,7 @@ NO_ID: Json = {"id": None, "settled_generation": -1}
 NOTHING: Json = {"source": None}
 CARRIER = source(id=LOW, identifier=MARKER)
 SECOND = source(id=HIGH, identifier=MARKER)
+DYING = source(id=HIGH, identifier=MARKER, state="deleting")
 RIVAL = source(id=HIGH)
 ADOPT: Json = {"adopt_id": HIGH}
 ADOPT_BY_NAME: Json = {"adopt_identifier": "web"}
@@ -103,9 +94,6 @@ CASES = {
         (Reason.SUSPENDED, False), wanted={"suspended": True}, record=NO_ID, observed=NOTHING
     ),
     "suspended and gone": Case((Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"gone": True}),
-    "suspended with a second source": Case(
-        (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"carriers": (SECOND,)}
-    ),
     "suspended with the marker still on": Case(
         (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"source": source(identifier=MARKER)}
     ),
@@ -114,9 +102,6 @@ CASES = {
         wanted={"suspended": True, "cleared": {"builder": None}},
         record=EDITED,
         observed={"source": source(builder={"integration_id": "farm"})},
-    ),
-    "suspended with a new secret": Case(
-        (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"new_secrets": True}
     ),
     "new": Case(Intend(), record=NO_ID | {"intent": False, "finalizer": False}, observed=NOTHING),
     "finalizer taken away by a person": Case(Intend(), record={"intent": False, "finalizer": False}),
@@ -241,6 +226,14 @@ CASES = {
     ),
     "observe, out of sight": Case(Look(SOURCE_ID), wanted=OBSERVE, observed=NOTHING | {"adoptable": (source(),)}),
     "observe, never seen since the start": Case(Look(SOURCE_ID), wanted=OBSERVE, observed=NOTHING),
+    "observe another than before": Case(
+        SaveId(source(id=HIGH), adopted=True),
+        wanted=OBSERVE | {"adopt_id": HIGH},
+        observed={"adoptable": (source(id=HIGH),)},
+    ),
+    "observe, a look is asked for": Case(
+        Look(SOURCE_ID), wanted=OBSERVE, observed={"adoptable": (source(),), "look_asked": True}
+    ),
     # with a source
     "deleted by others": Case(ForgetId(), observed=NOTHING | {"gone": True}),
     "deleted by others, reported": Case(gone(permanent=True), wanted={"correct_drift": False}, observed={"gone": True}),
@@ -250,12 +243,16 @@ CASES = {
     ),
     "a second one": Case(RemoveExtra(HIGH), observed={"carriers": (SECOND,)}),
     "a second one before the marker goes": Case(
-        RemoveExtra(HIGH), observed={"source": source(identifier=MARKER), "carriers": (source(identifier=MARKER), SECOND)}
+        RemoveExtra(HIGH),
+        observed={"source": source(identifier=MARKER), "carriers": (source(identifier=MARKER), SECOND)},
     ),
     "out of sight": Case(Look(SOURCE_ID), observed=NOTHING),
     "being deleted by others, says a list": Case(Look(SOURCE_ID), observed={"source": DELETING_SOURCE}),
     "being deleted by others": Case(
         gone(permanent=False), observed={"source": DELETING_SOURCE, "direct": True}
+    ),
+    "removed as a second one, and kept since": Case(
+        ForgetId(), observed={"source": source(identifier=MARKER, state="deleting"), "direct": True}
     ),
     "another claims it": Case((Reason.ALREADY_CLAIMED, True), observed={"claimant": OTHER}),
     "another claims it, marker still on": Case(
@@ -318,7 +315,9 @@ CASES = {
         observed={"new_secrets": True, "direct": True},
     ),
     "drifted, says a list": Case(Look(SOURCE_ID), wanted={"fields": NEW_NAME}),
-    "drifted": Case(Update(SOURCE_ID, {"name": "New"}, drift=True), wanted={"fields": NEW_NAME}, observed={"direct": True}),
+    "drifted": Case(
+        Update(SOURCE_ID, {"name": "New"}, drift=True), wanted={"fields": NEW_NAME}, observed={"direct": True}
+    ),
     "drifted, access": Case(
         UpdateAccess(SOURCE_ID, access(), drift=True), wanted={"access": access()}, observed={"direct": True}
     ),
@@ -341,6 +340,10 @@ CASES = {
         wanted={"fields": NEW_NAME, "correct_drift": False},
         observed={"direct": True, "corrections": 3},
     ),
+    "created, and the id not saved yet": Case(
+        SaveId(source(identifier=MARKER)), record={"saved": False}, observed={"source": source(identifier=MARKER)}
+    ),
+    "drifted, reported, says a list": Case(Look(SOURCE_ID), wanted={"fields": NEW_NAME, "correct_drift": False}),
     "a look is asked for": Case(Look(SOURCE_ID), observed={"look_asked": True}),
     "edited, reported": Case(
         Update(SOURCE_ID, {"name": "New"}), wanted={"fields": NEW_NAME, "correct_drift": False}, record=EDITED
@@ -375,12 +378,29 @@ CASES = {
     "end: deleting, and the job failed": Case(
         Delete(SOURCE_ID), wanted=END, observed={"source": DELETING_SOURCE, "job_failed": True}
     ),
+    "end: deleting, and asked for long ago": Case(
+        Delete(SOURCE_ID), wanted=END, observed={"source": DELETING_SOURCE, "delete_due": True}
+    ),
     "end: gone": Case(Release(), wanted=END, observed=NOTHING | {"gone": True}),
     "end: gone, with a second one": Case(
         RemoveExtra(HIGH), wanted=END, observed=NOTHING | {"gone": True, "carriers": (SECOND,)}
     ),
     "end: no id, an earlier create shows": Case(
-        RemoveExtra(LOW), wanted=END, record=NO_ID, observed=NOTHING | {"carriers": (CARRIER, SECOND)}
+        SaveId(CARRIER), wanted=END, record=NO_ID, observed=NOTHING | {"carriers": (CARRIER, SECOND)}
+    ),
+    "end: no id, an earlier create is being deleted": Case(
+        SaveId(DYING), wanted=END, record=NO_ID, observed=NOTHING | {"dying": (DYING,)}
+    ),
+    "end: gone, a second one is being deleted": Case(
+        Wait(DELETING, 1.5),
+        wanted=END,
+        observed=NOTHING | {"gone": True, "dying": (DYING,), "job_next_in": 1.5},
+    ),
+    "end: gone, a second one is to be looked at": Case(
+        Look(HIGH), wanted=END, observed=NOTHING | {"gone": True, "dying": (DYING,)}
+    ),
+    "end: gone, a second one was asked to go long ago": Case(
+        RemoveExtra(HIGH), wanted=END, observed=NOTHING | {"gone": True, "dying": (DYING,), "delete_due": True}
     ),
     "end: no id, one may still arrive": Case(
         (Reason.OUTCOME_UNKNOWN, False), wanted=END, record=NO_ID, observed=NOTHING, doubt=IN_DOUBT | {"over_in": 30.0}
@@ -443,328 +463,3 @@ def test_wait_for_job_says_deleting() -> None:
     step = plan(wanted(), record(**case.record), observed(**case.observed), doubt(**case.doubt))
     assert isinstance(step, Wait)
     assert step.seconds == 2.0
-
-
-# Over all that can occur together. A source that was found has the id that is saved.
-
-PLATFORM_WRITES = Create | FinishCreate | Update | UpdateAccess | RemoveExtra | Delete
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a plan was made of, and the plan."""
-
-    wish: Wanted
-    known: Record
-    found: Observed
-    open_doubt: Doubt
-    step: Step
-
-
-def _all(build: Callable[..., Any], **choices: Iterable[Any]) -> list[Any]:
-    return [build(**dict(zip(choices, picked, strict=True))) for picked in product(*choices.values())]
-
-
-_BOTH = (False, True)
-_WISHES = [
-    *_all(wanted, suspended=_BOTH, correct_drift=_BOTH, access=(None, access(dev="view")), adopt_id=(None, HIGH)),
-    *_all(wanted, suspended=_BOTH, never_adopt=(True,), fields=(NEW_NAME,), cleared=({"builder": None},)),
-    *_all(wanted, suspended=_BOTH, observe_only=(True,), adopt_id=(SOURCE_ID,), fields=(NEW_NAME,)),
-    *_all(wanted, suspended=_BOTH, observe_only=_BOTH, orphan=_BOTH, exists=(False,)),
-]
-_RECORDS = [
-    record(**NO_ID | {"intent": False, "finalizer": False}),
-    record(**NO_ID | {"intent": False}),
-    record(**NO_ID),
-    record(intent=False),
-    *_all(record, settled_generation=(0, 1), adopted=_BOTH),
-]
-_SEEN: list[Json] = [
-    {"source": None, "gone": False},
-    {"source": None, "gone": True},
-    {"source": source(builder={"integration_id": "farm"})},
-    {"source": source(builder={"integration_id": "farm"}), "direct": True},
-    {"source": source(acl=acl(dev="view modify").model_dump(), name="Old"), "direct": True},
-    {"source": source(acl=acl().model_dump(), name="Old"), "direct": True},
-    {"source": source(identifier=MARKER)},
-    {"source": source(type="bucket"), "direct": True},
-    {"source": DELETING_SOURCE, "direct": True},
-]
-_ROUND = _all(
-    dict,
-    carriers=((), (CARRIER, SECOND)),
-    claimant=(None, OTHER),
-    new_secrets=_BOTH,
-    adoptable=(None, (), (source(id=HIGH),)),
-)
-_WORK: list[Json] = [{}, {"unconverged": 3}, {"corrections": 3}, {"job_id": JOB_ID}, {"look_due": True}]
-_DOUBTS = [
-    doubt(),
-    doubt(**IN_DOUBT),
-    doubt(**IN_DOUBT | {"settled_in": 3.0, "over_in": 30.0}),
-    doubt(clear=False, absences=2),
-]
-
-
-@pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
-    """Plans for all of it; where there is no id, no source was found by it."""
-    made = []
-    for known in _RECORDS:
-        seen = _SEEN if known.id else [*_all(dict, source=(None,), rivals=((), (RIVAL,)))]
-        for wish, known_of, open_doubt in product(
-            _WISHES, _all(_observed, seen=seen, around=_ROUND, work=_WORK), _DOUBTS
-        ):
-            made.append(Outcome(wish, known, known_of, open_doubt, plan(wish, known, known_of, open_doubt)))
-    return made
-
-
-def _observed(seen: Json, around: Json, work: Json) -> Observed:
-    return observed(**seen | around | work)
-
-
-def _first(outcomes: list[Outcome], wrong: Callable[[Outcome], bool]) -> Outcome | None:
-    """Finds the first outcome that must not be."""
-    return next((outcome for outcome in outcomes if wrong(outcome)), None)
-
-
-def _resolved(outcome: Outcome) -> bool:
-    return outcome.open_doubt.clear or outcome.open_doubt.absences >= 2
-
-
-def test_all_steps_occur(outcomes: list[Outcome]) -> None:
-    """What follows speaks of every kind of step."""
-    assert {type(outcome.step) for outcome in outcomes} == set(get_args(Step))
-
-
-def test_never_a_second_create(outcomes: list[Outcome]) -> None:
-    """Nothing is created where a source may be: one that is known, that carries our marker, or that may yet show."""
-
-    def wrong(o: Outcome) -> bool:
-        return isinstance(o.step, Create) and bool(
-            o.known.id or o.found.carriers or not o.known.intent or not _resolved(o) or not o.wish.exists
-        )
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_never_a_write_when_suspended(outcomes: list[Outcome]) -> None:
-    """While spec.suspend is true the platform is asked to show things and nothing else."""
-    assert _first(outcomes, lambda o: o.wish.suspended and isinstance(o.step, PLATFORM_WRITES)) is None
-
-
-def test_never_a_write_when_only_observed(outcomes: list[Outcome]) -> None:
-    """Under managementPolicy Observe nothing is written to the platform, not even at the end."""
-    assert _first(outcomes, lambda o: o.wish.observe_only and isinstance(o.step, PLATFORM_WRITES)) is None
-
-
-def test_never_let_go_too_early(outcomes: list[Outcome]) -> None:
-    """The finalizer goes only when nothing of ours can be left, or when it is to be left."""
-
-    def wrong(o: Outcome) -> bool:
-        left = (o.known.id and not o.found.gone) or o.found.carriers or not _resolved(o)
-        begun = o.known.id or o.known.intent
-        return isinstance(o.step, Release) and bool(begun and left) and not (o.wish.orphan or o.wish.observe_only)
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_never_changes_what_another_claims(outcomes: list[Outcome]) -> None:
-    """A source that another resource claims is not changed; only strays with our own marker are removed."""
-
-    def wrong(o: Outcome) -> bool:
-        return bool(o.found.claimant) and isinstance(o.step, FinishCreate | Update | UpdateAccess | Delete)
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_names_only_what_is_ours(outcomes: list[Outcome]) -> None:
-    """Every write names the source with the saved id, or another that carries our marker."""
-
-    def wrong(o: Outcome) -> bool:
-        match o.step:
-            case Update(id=named) | UpdateAccess(id=named) | FinishCreate(id=named) | Delete(id=named):
-                return named != o.known.id
-            case RemoveExtra(id=named):
-                return named == o.known.id or named not in {carrier.id for carrier in o.found.carriers}
-        return False
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_content_waits_for_narrower_access(outcomes: list[Outcome]) -> None:
-    """Content is written only onto an access list that is no wider than the wished one."""
-
-    def wrong(o: Outcome) -> bool:
-        if not (isinstance(o.step, Update) and o.wish.access and o.found.source) or not o.wish.correct_drift:
-            return False
-        return not only_widens(o.found.source.acl, o.wish.access.acl)
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_every_write_says_something(outcomes: list[Outcome]) -> None:
-    """A PATCH is never empty, and an access list is written only if it differs."""
-
-    def wrong(o: Outcome) -> bool:
-        match o.step:
-            case Update(changes=said):
-                return not said
-            case UpdateAccess(access=said):
-                return o.found.source is None or not access_differs(said, o.found.source)
-        return False
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_report_is_kept(outcomes: list[Outcome]) -> None:
-    """Under Report, once a generation was in order, nothing but a new Secret's values is ever written."""
-
-    def wrong(o: Outcome) -> bool:
-        if o.wish.correct_drift or o.known.settled_generation != o.wish.generation:
-            return False
-        return isinstance(o.step, UpdateAccess) or (isinstance(o.step, Update) and o.step.changes.keys() != {"origin"})
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_drift_is_confirmed(outcomes: list[Outcome]) -> None:
-    """What a list says about a settled source is corrected only after the platform was asked about that source."""
-
-    def wrong(o: Outcome) -> bool:
-        settled = o.known.settled_generation == o.wish.generation and not o.found.new_secrets
-        return settled and isinstance(o.step, Update | UpdateAccess) and not o.found.direct
-
-    assert _first(outcomes, wrong) is None
-
-
-def test_rest_is_earned(outcomes: list[Outcome]) -> None:
-    """Rest means that the source was seen, is not gone, and is as wished or its differences are named."""
-
-    def wrong(o: Outcome) -> bool:
-        if not isinstance(o.step, Rest) or not o.wish.exists:
-            return False
-        source = o.found.source
-        if source is None or o.found.gone or not o.known.id:
-            return True
-        return {path for path, _, _ in o.step.drift} != {
-            *(path for path, _, _ in differences(o.wish, source)),
-            *(["acl"] if access_differs(o.wish.access, source) else []),
-        }
-
-    assert _first(outcomes, wrong) is None
-
-
-# A world without faults: whatever it begins with, it comes to rest, and by that what is wanted is there.
-
-
-@dataclass
-class Simulated:
-    """A resource and a platform that does what it is told."""
-
-    wish: Wanted
-    known: Record
-    sources: dict[str, Source]
-    gone: set[str] = field(default_factory=set)
-    direct: bool = False
-    absences: int = 0
-    clear: bool = True
-    new_secrets: bool = False
-    released: bool = False
-    seen_acls: list[Acl | None] = field(default_factory=list)
-
-    def observe(self) -> Observed:
-        """Looks."""
-        kept = self.sources.get(self.known.id or "")
-        return observed(
-            source=kept,
-            direct=self.direct,
-            gone=self.known.id in self.gone,
-            carriers=tuple(s for _, s in sorted(self.sources.items()) if s.identifier == MARKER),
-            new_secrets=self.new_secrets,
-        )
-
-    def do(self, step: Step) -> None:
-        """Does a step."""
-        match step:
-            case Intend():
-                self.known = replace(self.known, intent=True, finalizer=True)
-            case FindMarker():
-                self.absences += 1
-            case Create(body=body):
-                self.sources["a" * 24] = source(id="a" * 24, **body)
-            case SaveId(source=found):
-                self.known = replace(self.known, id=found.id)
-            case ForgetId():
-                self.known = replace(self.known, id=None, settled_generation=-1)
-            case Look(id=named):
-                self.direct = True
-                self.gone |= {named} - self.sources.keys()
-            case FinishCreate(id=named, identifier=identifier):
-                self._patch(named, {"identifier": identifier})
-            case Update(id=named, changes=said):
-                self._patch(named, said)
-                self.new_secrets = False
-            case UpdateAccess(id=named, access=said):
-                self._patch(named, {"acl": said.acl and said.acl.model_dump()})
-            case Delete(id=named) | RemoveExtra(id=named):
-                del self.sources[named]
-                self.gone.add(named)
-            case Release():
-                self.released = True
-
-    def _patch(self, named: str, said: Json) -> None:
-        changed = {**self.sources[named].model_dump(mode="json"), **said}
-        self.sources[named] = Source.model_validate(changed)
-
-
-_ACCESSES = st.sampled_from([None, UNRESTRICTED, access(), access(dev="view"), access(dev="view modify", ops="view")])
-_ACLS = st.sampled_from([None, acl(), acl(dev="view"), acl(dev="view modify"), acl(ops="manage")])
-
-
-@st.composite
-def beginnings(draw: st.DrawFn) -> Simulated:
-    """Draws a resource of any age, in front of a platform in any state that faults may have left."""
-    ids = draw(st.lists(st.sampled_from([SOURCE_ID, LOW, HIGH]), unique=True, max_size=3))
-    sources = {}
-    for one in ids:
-        identifier = "web" if one == SOURCE_ID and draw(st.booleans()) else MARKER
-        rights = draw(_ACLS)
-        sources[one] = source(id=one, identifier=identifier, name="Old", acl=rights and rights.model_dump())
-    known = record(
-        id=draw(st.sampled_from([None, SOURCE_ID])),
-        intent=True,
-        settled_generation=draw(st.sampled_from([-1, 0, 1])),
-    )
-    if known.id is None and SOURCE_ID in sources:
-        sources[SOURCE_ID] = sources[SOURCE_ID].model_copy(update={"identifier": MARKER})
-    if known.id is None and draw(st.booleans()):
-        known = replace(known, intent=False, finalizer=False)
-    wish = draw(st.builds(wanted, exists=st.booleans(), fields=st.just(NEW_NAME), access=_ACCESSES))
-    return Simulated(wish, known, sources, clear=draw(st.booleans()), new_secrets=draw(st.booleans()))
-
-
-@given(beginnings())
-def test_comes_to_rest(world: Simulated) -> None:
-    """Without faults every beginning ends in few steps: with one source as wanted, or with none and the finalizer off."""
-    for _ in range(14):
-        open_doubt = doubt(clear=world.clear, absences=world.absences)
-        step = plan(world.wish, world.known, world.observe(), open_doubt)
-        if isinstance(step, Rest) or world.released:
-            break
-        world.do(step)
-    else:
-        pytest.fail(f"no rest; the last step was {step}")
-    if world.wish.exists:
-        (only,) = world.sources.values()
-        assert (only.id, only.identifier, only.name) == (world.known.id, "web", "New")
-        assert not access_differs(world.wish.access, only)
-    elif world.released:
-        assert world.sources == {}
-
-
-def test_create_body_is_independent() -> None:
-    """The body of a POST shares nothing that a caller could change with the wish."""
-    wish = wanted()
-    create_body(wish)["name"] = "changed"
-    assert wish.fields["name"] == "Web"

@@ -20,12 +20,16 @@ class Brake:
         token: while it is engaged: what releases it.
         message: why it is engaged.
         touched: when each source was touched last, oldest first.
+        stopped: the sources that it has kept from being touched.
+        released: those of them that a person has let go on, for as long as the window, and when that began.
     """
 
     spec: BrakeSpec
     token: str | None = None
     message: str | None = None
     touched: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    stopped: set[str] = field(default_factory=set)
+    released: dict[str, float | None] = field(default_factory=dict)
 
     def allows(self, source_id: str, total: int, now: float) -> bool:
         """Tell whether a source may be touched, and count it; one too many engages the brake.
@@ -36,7 +40,10 @@ class Brake:
             now: the loop's time.
         """
         if self.token:
+            self.stopped.add(source_id)
             return False
+        if self._is_released(source_id, now):
+            return True
         while self.touched and next(iter(self.touched.values())) <= now - seconds(self.spec.window):
             self.touched.popitem(last=False)
         most = max(self.spec.minimum, total * self.spec.percent // 100)
@@ -46,6 +53,7 @@ class Brake:
                 f"more than {most} of {total} sources would be deleted or rewritten within {self.spec.window}; "
                 f"writes are stopped. Is that what you want? Then set spec.releaseBrake of the Hub to {self.token}"
             )
+            self.stopped = {source_id}
             return False
         self.touched[source_id] = now
         self.touched.move_to_end(source_id)
@@ -58,6 +66,25 @@ class Brake:
         if self.token and release == self.token:
             self.token = self.message = None
             self.touched.clear()
+            self.released = dict.fromkeys(self.stopped)
+            self.stopped = set()
+
+    def take_over(self, old: "Brake") -> None:
+        """Go on with what an earlier connection to the same hub has counted and stopped."""
+        if old.token:
+            self.token, self.message = old.token, old.message
+        self.touched, self.stopped, self.released = old.touched, old.stopped, old.released
+
+    def _is_released(self, source_id: str, now: float) -> bool:
+        if source_id not in self.released:
+            return False
+        since = self.released[source_id]
+        if since is None:
+            since = self.released[source_id] = now
+        if since > now - seconds(self.spec.window):
+            return True
+        del self.released[source_id]
+        return False
 
     def status(self) -> BrakeStatus | None:
         """Write what the Hub's status says of it; None: it is not engaged."""

@@ -65,11 +65,8 @@ class HubConnection:
     def take_over(self, old: "HubConnection") -> None:
         """Go on with what an earlier connection to the same place knows."""
         self.inventory = old.inventory
-        if old.brake.token:
-            self.brake.token, self.brake.message = old.brake.token, old.brake.message
-            self.brake.restore(None, self.spec.release_brake)
-        else:
-            self.brake.touched = old.brake.touched
+        self.brake.take_over(old.brake)
+        self.brake.restore(None, self.spec.release_brake)
 
     def heard(self, operation: str, code: str, seconds_taken: float) -> None:
         """Take in how a request ended; the client calls it."""

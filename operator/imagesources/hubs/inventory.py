@@ -72,10 +72,10 @@ class Inventory:
         """Find a source by id."""
         return self.entries.get(source_id) if source_id else None
 
-    def with_identifier(self, identifier: str) -> tuple[Source, ...]:
-        """Find the live sources that carry an identifier, lowest id first."""
+    def with_identifier(self, identifier: str, state: SourceState = SourceState.LIVE) -> tuple[Source, ...]:
+        """Find the sources that carry an identifier and are in a state, lowest id first."""
         found = (self.entries[source_id].source for source_id in sorted(self.carriers.get(identifier, ())))
-        return tuple(source for source in found if source.state.current is SourceState.LIVE)
+        return tuple(source for source in found if source.state.current is state)
 
     def _put(self, seen: Seen) -> None:
         self._drop(seen.source.id)

@@ -57,6 +57,11 @@ class KubernetesApi:
             if not token:
                 return
 
+    async def namespace_labels(self) -> dict[str, Mapping[str, str]]:
+        """Read the labels of all namespaces, by name."""
+        found: Any = await _answer(self._core.list_namespace(_request_timeout=_TIMEOUT))
+        return {item.metadata.name: item.metadata.labels or {} for item in found.items}
+
     async def get(self, plural: str, namespace: str, name: str) -> Json:
         """Read a resource of ours, live."""
         request = self._custom.get_namespaced_custom_object(

@@ -67,8 +67,14 @@ class Handlers:
     def source_gone(self, key: Key) -> None:
         """An ImageSource turned out to be gone."""
         old = self.cache.drop(key)
-        if old:
-            self.engine.forget(old.metadata.uid)
+        if old is None:
+            return
+        self.engine.forget(old.metadata.uid)
+        hub = self.hubs.directory.resolve(old.metadata.namespace, old.spec.hub_ref)
+        if (found := self.hubs.hubs.get(hub)) and found.metadata.deletion_timestamp:
+            self.hub_queue.add(hub)
+        else:
+            self.hub_queue.add_later(hub, COUNT_AFTER)
 
     def hub_seen(self, body: Json) -> None:
         """A Hub or ClusterHub was created or changed, or is listed."""
@@ -109,7 +115,7 @@ class Handlers:
         if changed is None:
             self._add(r for r in list(self.cache.resources.values()) if self._uses(r, key))
             return
-        for source_id in changed:
+        for source_id in sorted(changed):
             self._add(self.cache.claimants(source_id))
         entry = self.hubs.directory.entries.get(key)
         connection = entry.connection if entry else None

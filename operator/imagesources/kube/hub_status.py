@@ -18,7 +18,12 @@ _NAMED = 5
 
 
 def describe(
-    resource: Hub, entry: Entry, pinned: Sequence[ImageSource], uids: Collection[str], now: datetime
+    resource: Hub,
+    entry: Entry,
+    pinned: Sequence[ImageSource],
+    there: Sequence[ImageSource],
+    uids: Collection[str],
+    now: datetime,
 ) -> HubStatus:
     """Write the status of a Hub.
 
@@ -26,6 +31,7 @@ def describe(
         resource: the Hub with its status so far.
         entry: its connection, or why there is none.
         pinned: the ImageSources that belong to it.
+        there: those of every Hub that leads to the same place.
         uids: those of all ImageSources.
         now: the time of a transition.
     """
@@ -41,7 +47,7 @@ def describe(
             "brake": connection.brake.status(),
         }
         if connection.inventory.completed is not None:
-            updates["sources"] = _counts(connection, pinned, uids)
+            updates["sources"] = _counts(connection, pinned, there, uids)
     return resource.status.model_copy(update=updates)
 
 
@@ -89,9 +95,12 @@ def _capability(name: str, connection: HubConnection) -> Capability:
     return Capability(name=name, state="refused", operation=operation, remedy=remedy)
 
 
-def _counts(connection: HubConnection, pinned: Sequence[ImageSource], uids: Collection[str]) -> SourceCounts:
+def _counts(
+    connection: HubConnection, pinned: Sequence[ImageSource], there: Sequence[ImageSource], uids: Collection[str]
+) -> SourceCounts:
     """Count the hub's sources as the operator sees them."""
-    claimed = {resource.status.id for resource in pinned}
+    own = {resource.status.id for resource in pinned}
+    claimed = {resource.status.id for resource in there}
     seen = [entry.source for entry in connection.inventory.entries.values()]
     live = [source for source in seen if source.state.current is SourceState.LIVE]
     free = [source for source in live if source.id not in claimed]
@@ -99,7 +108,7 @@ def _counts(connection: HubConnection, pinned: Sequence[ImageSource], uids: Coll
     strays = sorted(s.id for s in free if _is_marked(s) and s.identifier.removeprefix(MARKER_PREFIX) not in uids)
     return SourceCounts(
         pinned=len(pinned),
-        managed=sum(source.id in claimed for source in live),
+        managed=sum(source.id in own for source in live),
         drifted=sum(resource.status.drift is not None for resource in pinned),
         failed=sum(not _is_ready(resource) for resource in pinned),
         unmanaged=len(unmanaged),

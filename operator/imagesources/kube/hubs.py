@@ -169,7 +169,8 @@ class HubController:
     async def _report(self, key: HubKey, resource: Hub) -> None:
         """Write the status where it says something new."""
         entry = self.directory.entries[key]
-        status = describe(resource, entry, self._pinned(resource, entry), self.cache.keys, utc_now())
+        there = self._at(resource, entry)
+        status = describe(resource, entry, self._own(key, there), there, self.cache.keys, utc_now())
         HUBS_UP.set(sum(trouble_of_entry(known) is None for known in self.directory.entries.values()))
         if difference := merge_patch(resource.status.to_json(), status.to_json()):
             await self._write(key, resource, {"status": difference}, status=True)
@@ -181,14 +182,18 @@ class HubController:
         others = [name for name in resource.metadata.finalizers if name != HUB_FINALIZER]
         if not deleting and not held:
             await self._write(key, resource, {"metadata": {"finalizers": [*others, HUB_FINALIZER]}})
-        elif deleting and held and not self._pinned(resource, self.directory.entries[key]):
+        elif deleting and held and not self._own(key, self._at(resource, self.directory.entries[key])):
             await self._write(key, resource, {"metadata": {"finalizers": others}})
 
-    def _pinned(self, resource: Hub, entry: Entry) -> list[ImageSource]:
+    def _at(self, resource: Hub, entry: Entry) -> list[ImageSource]:
         """Find the sources that belong to the hub's place, also those that are only about to."""
         status = resource.status
         place = entry.connection.pin.place if entry.connection else (status.url or "", status.hub_id or "")
         return [r for r in self.cache.resources.values() if (pin := pin_of(r)) and pin.place == place]
+
+    def _own(self, key: HubKey, there: list[ImageSource]) -> list[ImageSource]:
+        """Choose the sources that use this very Hub, or have begun with it: other Hubs may lead to the same place."""
+        return [r for r in there if key in (self.directory.resolve(r.metadata.namespace, r.spec.hub_ref), _begun_at(r))]
 
     async def _write(self, key: HubKey, resource: Hub, body: dict[str, Any], *, status: bool = False) -> None:
         """Write onto the very object that was read; its finalizers only at the very version."""
@@ -204,3 +209,8 @@ class HubController:
             return
         if key in self.hubs:
             self.hubs[key] = kind.read(written)
+
+
+def _begun_at(resource: ImageSource) -> HubKey | None:
+    pin = pin_of(resource)
+    return (pin.kind, resource.metadata.namespace if pin.kind == "Hub" else "", pin.name) if pin else None

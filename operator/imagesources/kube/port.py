@@ -108,13 +108,16 @@ class KubernetesPort:
         try:
             written = await self._api.patch(ImageSource.plural, namespace, name, body, status=status)
             now = ImageSource.read(written)
-            self._cache.put(now)
-            self._on_written(resource, now)
+            if now.metadata.deletion_timestamp and not now.metadata.finalizers:
+                self._gone(now)  # the watch may have said so before this answer came: taken in, it would stay
+            else:
+                self._cache.put(now)
+                self._on_written(resource, now)
         except Conflict:
             await self._refresh(resource)
             raise
         except Vanished:
-            self._gone(resource.key)
+            self._gone(resource)
             raise
         finally:
             held = self._writing.pop(resource.key)
@@ -125,15 +128,17 @@ class KubernetesPort:
         try:
             live = ImageSource.read(await self._api.get(ImageSource.plural, *resource.key))
         except Vanished:
-            self._gone(resource.key)
+            self._gone(resource)
             raise
         if live.metadata.uid != resource.metadata.uid:
-            self._gone(resource.key)
+            self._gone(resource)
         self._cache.put(live)
 
-    def _gone(self, key: Key) -> None:
-        self._cache.drop(key)
-        self._on_gone(key)
+    def _gone(self, resource: ImageSource) -> None:
+        """Forget a resource, unless another of its name is known by now."""
+        known = self._cache.resources.get(resource.key)
+        if known and known.metadata.uid == resource.metadata.uid:
+            self._on_gone(resource.key)
 
 
 def merge_patch(old: Json, new: Json) -> Json:

@@ -7,6 +7,8 @@ task of its loop.
 
 import asyncio
 import itertools
+import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from random import uniform
@@ -37,6 +39,25 @@ class _Backoffs:
         return (uniform(0.7, 1) * delay for delay in itertools.chain(growing, itertools.repeat(_GIVE_UP_NEVER)))  # noqa: S311
 
 
+_ATTEMPT = re.compile(r"Request attempt #(\d+)\S* failed; [\w ;-]+: ([A-Z]+ [^\s?]+)\S*(?: -> (\w+))?")
+
+
+class _Plainly(logging.Filter):
+    """Lets kopf say in one short line that the apiserver does not answer, without the innards of an exception."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite a record about a failed request."""
+        if failed := _ATTEMPT.match(record.getMessage()):
+            number, what, why = failed.groups()
+            record.msg = "the Kubernetes API does not answer, try %s of %s failed (%s); it is tried again"
+            record.args = (number, what, why or "TLS")
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+_PLAINLY = _Plainly()
+
+
 class Watch(threading.Thread):
     """kopf in a thread.
 
@@ -56,6 +77,7 @@ class Watch(threading.Thread):
         self._on_event = on_event
         self._loop = loop
         self._stop_flag = threading.Event()
+        logging.getLogger("kopf._cogs.clients.watching").addFilter(_PLAINLY)
 
     def run(self) -> None:
         """Watch until told to stop; should kopf end before, begin again."""

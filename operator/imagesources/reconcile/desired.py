@@ -83,7 +83,7 @@ def _wanted(resource: ImageSource, fields: Mapping[str, Any], *, exists: bool) -
         observe_only=spec.management_policy is ManagementPolicy.OBSERVE,
         correct_drift=spec.drift_policy is DriftPolicy.CORRECT,
         suspended=spec.suspend,
-        orphan=policy is DeletionPolicy.ORPHAN,
+        orphan=policy is DeletionPolicy.ORPHAN or spec.management_policy is ManagementPolicy.OBSERVE,
         adopt_id=adopt.id if adopt else None,
         adopt_identifier=adopt.identifier if adopt else None,
         never_adopt=bool(adopt and adopt.policy),

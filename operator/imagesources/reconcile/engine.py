@@ -15,7 +15,7 @@ from imagesources.hubs.trouble import Trouble
 from imagesources.reconcile.desired import desire
 from imagesources.reconcile.events import happenings
 from imagesources.reconcile.execute import Situation, execute
-from imagesources.reconcile.guard import objection
+from imagesources.reconcile.guard import objection, unlisted
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import (
     Create,
@@ -54,6 +54,9 @@ class Next:
 
 AGAIN = Next(0.0)
 
+MOST_IN_A_ROW = 30
+"""Passes over one source that may follow each other at once; an honest chain has fewer than ten."""
+
 
 def utc_now() -> datetime:
     """The time as the Kubernetes API writes it: in UTC, to the second."""
@@ -90,14 +93,22 @@ class Engine:
             return Next()
         memory = self.remember(resource)
         try:
-            return await self._pass(resource, memory)
+            return self._paced(await self._pass(resource, memory), resource, memory)
         except Vanished:
             return Next()
         except Conflict:
-            return AGAIN
+            return self._paced(AGAIN, resource, memory)
         except KubernetesError as error:
             log.warning("the Kubernetes API failed: %s", error, extra=_of(resource))
             return Next(self._backoff(memory))
+
+    def _paced(self, due: Next, resource: ImageSource, memory: Memory) -> Next:
+        """Slow down passes that follow each other without an end: a defect of ours, or two sides that never agree."""
+        memory.streak = memory.streak + 1 if due == AGAIN else 0
+        if memory.streak < MOST_IN_A_ROW:
+            return due
+        log.error("%d passes in a row without an end", memory.streak, extra=_of(resource))
+        return Next(self._backoff(memory))
 
     def remember(self, resource: ImageSource) -> Memory:
         """Find what this process knows of a resource, or begin with what its status allows."""
@@ -129,9 +140,9 @@ class Engine:
             return await self._cannot(resource, wanted, memory)
         record = recorded(resource, memory)
         if isinstance(hub, Trouble):
-            return await self._without_hub(resource, wanted, record, hub, memory)
+            return await self._without_hub(resource, wanted, record, Problem(hub.reason, hub.message), memory)
         if record.pin and record.pin.place != hub.pin.place:
-            return await self._cannot(resource, _hub_changed(record, hub), memory)
+            return await self._without_hub(resource, wanted, record, _hub_changed(record, hub), memory)
         if hub.inventory.completed is None:
             return await self._unseen(resource, wanted, record, hub, memory)
         refused = objection(wanted.access, hub.spec) if wanted.exists and not wanted.observe_only else None
@@ -153,15 +164,24 @@ class Engine:
             return Wait(Problem(at.hub.trouble.reason, at.hub.trouble.message))
         if isinstance(step, Update | UpdateAccess | Delete) and (braked := self._braked(at.hub, step.id, at.now)):
             return Wait(braked)
-        if isinstance(step, Create) and at.memory.marker_altered:
-            message = "the platform did not keep the operator's marker; creating again could make duplicates"
-            return Wait(Problem(Reason.REFUSED, message, permanent=True))
+        if isinstance(step, Create) and (refused := self._no_create(at)):
+            return Wait(refused)
         return step
+
+    def _no_create(self, at: Situation) -> Problem | None:
+        """Tell what speaks against a create, beside what the resource itself says."""
+        if at.memory.marker_altered:
+            message = "the platform did not keep the operator's marker; creating again could make duplicates"
+            return Problem(Reason.REFUSED, message, permanent=True)
+        if at.hub.brake.message:
+            return Problem(Reason.BRAKED, at.hub.brake.message)
+        return unlisted(at.wanted.access, at.hub.spec)
 
     def _braked(self, hub: HubConnection, source_id: str, now: float) -> Problem | None:
         """Ask the hub's brake whether one more source may be deleted or rewritten."""
         engaged = hub.brake.token
-        if hub.brake.allows(source_id, len(hub.inventory.entries), now):
+        known = hub.inventory.entries.keys() | hub.brake.touched.keys()
+        if hub.brake.allows(source_id, len(known), now):
             return None
         if not engaged:
             log.error("%s", hub.brake.message, extra={"hub": hub.key})
@@ -172,13 +192,13 @@ class Engine:
         """Write what came of the step, where it is worth a write, and say when to go on."""
         resource, memory = at.resource, at.memory
         if isinstance(step, Release):
-            self._tell(at, step, done, resource.status)
+            self._tell(resource, at.wanted, step, done, resource.status)
             return Next()
         if done.secrets is not None:
             memory.sent = done.secrets
         said, due = self._conclusion(at, step, done)
         if said is None:
-            self._tell(at, step, done, resource.status)
+            self._tell(resource, at.wanted, step, done, resource.status)
             return due
         seen = at.hub.inventory.get(record.id or (done.source.id if done.source else None))
         status = describe(resource, at.wanted, at.hub.pin, seen.source if seen else None, said, self.wall_clock())
@@ -188,9 +208,9 @@ class Engine:
             memory.sent = None
             if isinstance(step, Delete | WatchJob | Wait):
                 memory.job_written = at.now
-        if status.id == memory.unsaved_id:
+        if isinstance(step, ForgetId) or status.id == memory.unsaved_id:
             memory.unsaved_id = None
-        self._tell(at, step, done, status)
+        self._tell(resource, at.wanted, step, done, status)
         return due
 
     def _conclusion(self, at: Situation, step: Step, done: Done) -> tuple[Statement | None, Next]:
@@ -222,7 +242,11 @@ class Engine:
             case Delete() | WatchJob():
                 return Statement(DELETING), AGAIN
         if memory.unconverged:
-            return None, Next(self._backoff(memory, memory.unconverged))
+            message = "the platform's reply is not what was written; it is written again"
+            problem = Problem(Reason.DRIFT_NOT_CONVERGING, message)
+            return Statement(problem, access_problem=isinstance(step, UpdateAccess)), Next(
+                self._backoff(memory, memory.unconverged)
+            )
         return None, AGAIN
 
     def _with_facts(self, status: ImageSourceStatus, at: Situation, step: Step, done: Done) -> ImageSourceStatus:
@@ -232,7 +256,9 @@ class Engine:
             case SaveId(source=source, adopted=adopted):
                 status = status.model_copy(update={"id": source.id, "adopted": adopted or status.adopted})
             case ForgetId():
-                status = status.model_copy(update={"id": None, "state": None, "created": None})
+                status = status.model_copy(
+                    update={"id": None, "state": None, "created": None, "settled_generation": None}
+                )
         if at.memory.sent is not None:
             status = with_secrets(status, at.memory.sent)
         return with_job(status, done, at.memory.job, self.wall_clock())
@@ -252,14 +278,15 @@ class Engine:
         return Next(self.settings.recheck if problem.permanent else self._backoff(memory))
 
     async def _without_hub(
-        self, resource: ImageSource, wanted: Wanted, record: Record, trouble: Trouble, memory: Memory
+        self, resource: ImageSource, wanted: Wanted, record: Record, problem: Problem, memory: Memory
     ) -> Next:
         """Wait for the hub; only what needs none can be done: letting go of a resource that leaves its source."""
         if not wanted.exists and (not record.finalizer or wanted.orphan):
             if record.finalizer:
                 await self.kube.release(resource)
+                self._tell(resource, wanted, Release(), Done(), resource.status)
             return Next()
-        return await self._cannot(resource, Problem(trouble.reason, trouble.message), memory)
+        return await self._cannot(resource, problem, memory)
 
     async def _unseen(
         self, resource: ImageSource, wanted: Wanted, record: Record, hub: HubConnection, memory: Memory
@@ -267,7 +294,8 @@ class Engine:
         """Wait for the hub's first list; a source that was in order stays so until something else is seen."""
         if not hub.trouble or (wanted.exists and record.settled_generation == wanted.generation):
             return Next()
-        return await self._without_hub(resource, wanted, record, hub.trouble, memory)
+        problem = Problem(hub.trouble.reason, hub.trouble.message)
+        return await self._without_hub(resource, wanted, record, problem, memory)
 
     def _id_of(self, namespace: str, name: str) -> str | None:
         other = self.kube.get((namespace, name))
@@ -280,9 +308,10 @@ class Engine:
             failures = memory.failures
         return min(self.settings.retry_most, self.settings.retry_first * 2.0 ** min(failures - 1, 16))
 
-    def _tell(self, at: Situation, step: Step, done: Done, status: ImageSourceStatus) -> None:
-        for happening in happenings(step, done, at.resource.status, status):
-            self.kube.tell(at.resource, happening)
+    def _tell(self, resource: ImageSource, wanted: Wanted, step: Step, done: Done, status: ImageSourceStatus) -> None:
+        told = happenings(step, done, resource.status, status, orphan=wanted.orphan, observing=wanted.observe_only)
+        for happening in told:
+            self.kube.tell(resource, happening)
 
     def _note(self, resource: ImageSource, step: Step, done: Done) -> None:
         name = type(step).__name__

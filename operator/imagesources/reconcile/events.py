@@ -18,9 +18,21 @@ from imagesources.resources.conditions import Condition
 from imagesources.resources.status import ImageSourceStatus
 
 
-def happenings(step: Step, done: Done, before: ImageSourceStatus, after: ImageSourceStatus) -> list[Happening]:
-    """Tell what happened in a pass: what was done, and a failure when it begins, not while it lasts."""
-    told = [] if done.failure else _deeds(step, done, before)
+def happenings(
+    step: Step, done: Done, before: ImageSourceStatus, after: ImageSourceStatus, *,
+    orphan: bool = False, observing: bool = False,
+) -> list[Happening]:  # fmt: skip
+    """Tell what happened in a pass: what was done, and a failure when it begins, not while it lasts.
+
+    Args:
+        step: what was to be done.
+        done: what came of it.
+        before: the status before the pass.
+        after: the status after it.
+        orphan: whether the source stays when its resource goes.
+        observing: whether the source is only observed.
+    """
+    told = [] if done.failure else _deeds(step, done, before, orphan=orphan, observing=observing)
     ready = _ready(after)
     if ready and ready.status == "False" and not _progress(ready) and ready != _ready(before):
         was = _ready(before)
@@ -29,14 +41,12 @@ def happenings(step: Step, done: Done, before: ImageSourceStatus, after: ImageSo
     return told
 
 
-def _deeds(step: Step, done: Done, before: ImageSourceStatus) -> list[Happening]:
+def _deeds(step: Step, done: Done, before: ImageSourceStatus, *, orphan: bool, observing: bool) -> list[Happening]:
     match step:
         case Create() if done.source:
             return [Happening("Created", "Create", f"created source {done.source.id}")]
-        case SaveId(source=source, adopted=True):
-            return [Happening("Adopted", "Adopt", f"took over source {source.id}")]
-        case SaveId(source=source):
-            return [Happening("Created", "Create", f"found source {source.id}, which an earlier attempt had created")]
+        case SaveId():
+            return [_found(step, observing=observing)]
         case ForgetId():
             note = f"source {before.id} was deleted by other hands; it is created again"
             return [Happening("SourceGone", "Create", note, warning=True)]
@@ -49,7 +59,7 @@ def _deeds(step: Step, done: Done, before: ImageSourceStatus) -> list[Happening]
         case RemoveExtra(id=extra):
             note = f"deleted source {extra}, a second one of this resource that a late request had created"
             return [Happening("DuplicateRemoved", "Delete", note, warning=True)]
-        case Release() if before.id and before.deletion_policy == "Orphan":
+        case Release() if before.id and orphan:
             return [Happening("Orphaned", "Delete", f"source {before.id} stays on the platform, unmanaged")]
         case Release() if before.id:
             return [Happening("Deleted", "Delete", f"source {before.id} is gone")]
@@ -58,9 +68,18 @@ def _deeds(step: Step, done: Done, before: ImageSourceStatus) -> list[Happening]
     return []
 
 
+def _found(step: SaveId, *, observing: bool) -> Happening:
+    source_id = step.source.id
+    if observing:
+        return Happening("Observing", "Observe", f"found source {source_id}; it is observed and never written")
+    if step.adopted:
+        return Happening("Adopted", "Adopt", f"took over source {source_id}")
+    return Happening("Created", "Create", f"found source {source_id}, which an earlier attempt had created")
+
+
 def _ready(status: ImageSourceStatus) -> Condition | None:
     return next((condition for condition in status.conditions if condition.type == "Ready"), None)
 
 
 def _progress(ready: Condition) -> bool:
-    return ready.reason in {"Creating", "Deleting", "Pending", "Updating", "UpdatingAccess"}
+    return ready.reason in {"Creating", "Deleting", "Pending"}

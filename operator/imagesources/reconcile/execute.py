@@ -8,7 +8,7 @@ from typing import Any
 
 from imagesources.hubs.hub import HubConnection
 from imagesources.platform.errors import PlatformError, Refused
-from imagesources.platform.models import Source
+from imagesources.platform.models import Source, SourceState
 from imagesources.reconcile.differences import access_differs, changes
 from imagesources.reconcile.failures import judge
 from imagesources.reconcile.memory import Memory
@@ -86,7 +86,10 @@ async def execute(step: Step, at: Situation) -> Done:
     except SecretUnusableError as error:
         return Done(failure=Verdict(error.problem))
     except PlatformError as error:
-        return Done(failure=judge(error, step, at.hub.pin.url))
+        verdict = judge(error, step, at.hub.pin.url)
+        if verdict.gone and isinstance(step, FinishCreate | Update | UpdateAccess):
+            at.hub.inventory.forget(step.id, at.now)
+        return Done(failure=verdict)
 
 
 @singledispatch
@@ -127,7 +130,7 @@ async def _(step: Create, at: Situation) -> Done:
 async def _(_step: FindMarker, at: Situation) -> Done:
     begun = at.now
     found = await at.hub.with_identifier(at.wanted.marker)
-    if not found:
+    if not any(source.state.current is SourceState.LIVE for source in found):
         at.memory.absences.append(begun)
     return Done()
 
@@ -160,6 +163,9 @@ async def _(step: UpdateAccess, at: Situation) -> Done:
 async def _(step: Look, at: Situation) -> Done:
     source = await _look(step.id, at)
     memory = at.memory
+    if at.resource.requested_at != memory.answered:
+        memory.unconverged = 0  # a person asks: what was given up is tried again
+        memory.corrections.clear()
     memory.look_due, memory.answered = False, at.resource.requested_at
     memory.job_asked += 1
     memory.ask_at = at.now + _delay(memory, at.settings)
@@ -184,6 +190,7 @@ async def _look(source_id: str, at: Situation) -> Source | None:
 
 @_do.register
 async def _(step: RemoveExtra, at: Situation) -> Done:
+    at.memory.delete_asked = at.now
     try:
         await at.hub.call(lambda client: client.delete_source(step.id))
     finally:
@@ -194,6 +201,7 @@ async def _(step: RemoveExtra, at: Situation) -> Done:
 @_do.register
 async def _(step: Delete, at: Situation) -> Done:
     memory = at.memory
+    memory.delete_asked = at.now
     try:
         ticket = await at.hub.call(lambda client: client.delete_source(step.id))
     except Refused as error:

@@ -23,6 +23,14 @@ def objection(access: Access | None, hub: HubSpec) -> Problem | None:
     return None
 
 
+def unlisted(access: Access | None, hub: HubSpec) -> Problem | None:
+    """Tell why a hub does not take a new source without an access list: that would be the widest of all."""
+    if access is not None or hub.maximum_acl is None or hub.maximum_acl.unrestricted:
+        return None
+    message = "spec.acl is absent, so everybody could do everything, which is more than maximumAcl of the Hub; give acl"
+    return Problem(Reason.ACCESS_REFUSED, message, permanent=True)
+
+
 def _manages(acl: Acl, role: str) -> bool:
     entry = acl.roles.get(role)
     return entry is not None and entry.manage

@@ -11,6 +11,7 @@ class Memory:
     """Of one resource, by uid. Times are those of the loop's clock, in seconds.
 
     Attributes:
+        streak: passes that followed each other at once.
         failures: failures in a row, for the growing delay.
         clear: no POST of an unknown outcome can be around.
         attempted: when the last POST may have been sent; at first: when the process started.
@@ -19,6 +20,7 @@ class Memory:
         unsaved_id: the id of a source that a POST has made and status does not have yet.
         job: the last answer about the job that deletes the source.
         job_id: that job, until it has ended or is lost.
+        delete_asked: when this process asked for the source to be deleted.
         job_asked: how often it was asked for.
         ask_at: when the job, or without one the source, is to be asked for again.
         look_due: a job has ended, the source has not been looked at since.
@@ -27,17 +29,19 @@ class Memory:
         corrections: when changes by other hands were corrected.
         sent: versions of Secrets that were sent and are not in status yet.
         unconverged: writes in a row whose reply was not what was written.
-        generation: the generation that ``failures`` and ``unconverged`` speak of.
+        generation: the generation that ``failures``, ``unconverged`` and ``corrections`` speak of.
     """
 
     attempted: float
     clear: bool = False
+    streak: int = 0
     failures: int = 0
     absences: list[float] = field(default_factory=list)
     marker_altered: bool = False
     unsaved_id: str | None = None
     job: Job | None = None
     job_id: str | None = None
+    delete_asked: float = float("-inf")
     job_asked: int = 0
     ask_at: float = 0.0
     look_due: bool = False
@@ -52,6 +56,7 @@ class Memory:
         """Start afresh with a new generation: a person's edit waits for no old delay."""
         if generation != self.generation:
             self.generation, self.failures, self.unconverged = generation, 0, 0
+            self.corrections.clear()
 
     def attempt(self, now: float) -> None:
         """A POST is about to be sent: from now on its outcome is unknown."""

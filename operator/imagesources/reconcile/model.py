@@ -99,6 +99,8 @@ class Record:
     settled_generation: int
     """The generation that was last observed equal; -1 if none."""
     adopted: bool
+    saved: bool = True
+    """Whether status has the id; a POST's answer is in memory alone until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Observed:
         direct: the platform spoke of this very source since the last list.
         gone: the platform said 404.image.source for our id, or that it is deleted.
         carriers: live sources that carry our marker.
+        dying: sources that carry it and are being deleted.
         adoptable: live sources that the resource asks to adopt; None: not known yet.
         rivals: live sources that nobody claims, like the one that would be created.
         claimant: another resource that claims the source in question.
@@ -136,6 +139,7 @@ class Observed:
         job_failed: the last job ended without deleting the source: it is to be asked for again.
         new_secrets: a Secret in use has another version than the one that was sent.
         unconverged: writes in a row whose reply was not what was written.
+        delete_due: this process has not asked for the source to be deleted, or long ago.
         look_asked: a person asks for a look at the platform now.
         corrections: how often, lately, changes by other hands were corrected.
     """
@@ -154,6 +158,8 @@ class Observed:
     new_secrets: bool
     unconverged: int
     look_asked: bool = False
+    delete_due: bool = False
+    dying: tuple[Source, ...] = ()
     corrections: int = 0
 
 

@@ -4,14 +4,18 @@ import json
 from collections.abc import Iterable
 
 from imagesources.hubs.hub import HubConnection
-from imagesources.platform.models import Source
+from imagesources.hubs.inventory import Seen
+from imagesources.platform.models import Source, SourceState
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import Doubt, Observed, Record, Wanted
 from imagesources.reconcile.ports import Kubernetes
 from imagesources.resources import FINALIZER, PIN_ANNOTATION
 from imagesources.resources.conditions import ConditionType
-from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.imagesource import ImageSource, ManagementPolicy
 from imagesources.resources.status import Pin
+
+DELETE_AGAIN_AFTER = 300.0
+"""Seconds after which a source that is still being deleted is asked to be deleted again: its job may be lost."""
 
 CORRECTIONS_WITHIN = 600.0
 """Seconds over which corrections of changes by other hands are counted."""
@@ -29,6 +33,7 @@ def recorded(resource: ImageSource, memory: Memory) -> Record:
         finalizer=finalizer,
         settled_generation=settled_generation(resource),
         adopted=bool(status.adopted),
+        saved=status.id is not None,
     )
 
 
@@ -42,9 +47,12 @@ def _noted_pin(resource: ImageSource) -> Pin | None:
 
 
 def settled_generation(resource: ImageSource) -> int:
-    """Tell at which generation the source was last observed as it is wanted; -1 if it is not."""
+    """Tell at which generation the source was last observed as it is wanted; -1 if it never was.
+
+    Ready alone would forget it with the first trouble, and what others change after that would pass for an edit.
+    """
     ready = (c for c in resource.status.conditions if c.type == ConditionType.READY and c.status == "True")
-    return next((condition.observed_generation for condition in ready), -1)
+    return max(resource.status.settled_generation or -1, *(c.observed_generation for c in ready), -1)
 
 
 def write_pin(pin: Pin, uid: str) -> str:
@@ -82,14 +90,22 @@ def observe(
         claimant=_claimant(resource, subject, hub, kube),
         job_id=memory.job_id,
         job_next_in=memory.ask_at - now,
-        look_due=memory.look_due or (seen is not None and memory.ask_at <= now and not memory.job_id
-                                     and seen.source.state.current == "deleting"),
+        look_due=memory.look_due or _poll_due(seen, resource, memory, now),
         job_failed=job_failed(resource, memory),
+        dying=inventory.with_identifier(wanted.marker, SourceState.DELETING),
         new_secrets=_new_secrets(resource, wanted, memory, kube),
         unconverged=memory.unconverged,
         look_asked=resource.requested_at not in (None, resource.status.last_handled_reconcile_at, memory.answered),
+        delete_due=memory.delete_asked <= now - DELETE_AGAIN_AFTER,
         corrections=sum(at > now - CORRECTIONS_WITHIN for at in memory.corrections),
     )  # fmt: skip
+
+
+def _poll_due(seen: Seen | None, resource: ImageSource, memory: Memory, now: float) -> bool:
+    """Tell whether a source that is being deleted by no job that is known is to be looked at again."""
+    if seen is None or memory.job_id or job_failed(resource, memory):
+        return False
+    return seen.source.state.current is SourceState.DELETING and memory.ask_at <= now
 
 
 def job_failed(resource: ImageSource, memory: Memory) -> bool:
@@ -137,10 +153,12 @@ def _rivals(wanted: Wanted, hub: HubConnection, kube: Kubernetes) -> tuple[Sourc
 
 def _claimant(resource: ImageSource, source_id: str | None, hub: HubConnection, kube: Kubernetes) -> str | None:
     """Find another resource that claims the source; of two, the older claim counts."""
-    if source_id is None:
+    if source_id is None or _only_observes(resource):
         return None
     others = [
-        other for other in _in_place(kube.claimants(source_id), hub) if other.metadata.uid != resource.metadata.uid
+        other
+        for other in _in_place(kube.claimants(source_id), hub)
+        if other.metadata.uid != resource.metadata.uid and not _only_observes(other)
     ]
     own = resource.status.id == source_id
     rank = (resource.metadata.creation_timestamp, resource.metadata.uid)
@@ -148,6 +166,11 @@ def _claimant(resource: ImageSource, source_id: str | None, hub: HubConnection, 
         if not own or (other.metadata.creation_timestamp, other.metadata.uid) < rank:
             return f"ImageSource {other.metadata.namespace}/{other.metadata.name}"
     return None
+
+
+def _only_observes(resource: ImageSource) -> bool:
+    """Tell whether a resource never writes, and so gets in nobody's way."""
+    return resource.spec.management_policy is ManagementPolicy.OBSERVE
 
 
 def _in_place(resources: Iterable[ImageSource], hub: HubConnection) -> list[ImageSource]:

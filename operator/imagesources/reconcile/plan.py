@@ -103,11 +103,12 @@ def _adopt(wanted: Wanted, observed: Observed) -> Step:
 
 
 def _observe(wanted: Wanted, record: Record, observed: Observed) -> Step:
-    if observed.adoptable is not None and not observed.adoptable and record.id:
-        return Wait(Problem(Reason.SOURCE_GONE, "the observed source does not exist any more", permanent=True))
-    if record.id is None or observed.adoptable is None:
+    """Find the source and report it, write nothing; once found it goes by its id, unless the spec names another."""
+    if record.id is None or wanted.adopt_id not in (None, record.id):
         return _adopt(wanted, observed)
-    if observed.source is None:
+    if observed.gone:
+        return Wait(Problem(Reason.SOURCE_GONE, "the observed source does not exist any more", permanent=True))
+    if observed.source is None or observed.look_asked:
         return Look(record.id)
     return Rest(drift=_drift(wanted, observed.source))
 
@@ -125,7 +126,11 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
     source = observed.source
     if source is None or observed.look_asked:
         return Look(record.id)
+    if not record.saved:
+        return SaveId(source)
     if source.state.current is not SourceState.LIVE:
+        if source.identifier == wanted.marker:
+            return ForgetId()  # a second one that was removed: nobody waits for its end
         message = f"source {source.id} is being deleted on the platform by other hands; waiting for the end"
         return Wait(Problem(Reason.SOURCE_GONE, message)) if observed.direct else Look(source.id)
     if objection := _objection(wanted, source, observed.claimant):
@@ -136,18 +141,18 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
 
 
 def _write(wanted: Wanted, record: Record, observed: Observed, source: Source) -> Step:
+    settled = record.settled_generation == wanted.generation
+    if settled and not wanted.correct_drift:
+        return _report(wanted, observed, source)
     changed = changes(wanted, source, new_secrets=observed.new_secrets)
     access = wanted.access if access_differs(wanted.access, source) else None
     if not changed and not access:
         return Rest()
-    drift = record.settled_generation == wanted.generation and not observed.new_secrets
-    if drift:
-        if not observed.direct:
-            return Look(source.id)
-        if not wanted.correct_drift:
-            return Rest(drift=_drift(wanted, source))
-        if observed.corrections >= MOST_CORRECTIONS:
-            return Wait(_changed_elsewhere(wanted, source))
+    drift = settled and not observed.new_secrets
+    if drift and not observed.direct:
+        return Look(source.id)
+    if drift and observed.corrections >= MOST_CORRECTIONS:
+        return Wait(_changed_elsewhere(wanted, source))
     if observed.unconverged >= MOST_UNCONVERGED:
         paths = ", ".join(path for path, _, _ in _drift(wanted, source))
         message = f"the platform answers with other values than were written for {paths}; write them as it has them"
@@ -155,6 +160,14 @@ def _write(wanted: Wanted, record: Record, observed: Observed, source: Source) -
     if access and not (changed and only_widens(source.acl, access.acl)):
         return UpdateAccess(source.id, access, drift)
     return Update(source.id, changed, drift)
+
+
+def _report(wanted: Wanted, observed: Observed, source: Source) -> Step:
+    """Leave what others changed; a Secret's new value alone is sent, with the whole origin that it belongs to."""
+    if observed.new_secrets:
+        return Update(source.id, {"origin": wanted.fields["origin"]})
+    drift = _drift(wanted, source)
+    return Look(source.id) if drift and not observed.direct else Rest(drift=drift)
 
 
 def _changed_elsewhere(wanted: Wanted, source: Source) -> Problem:
@@ -170,15 +183,18 @@ def _delete(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) ->
     """Delete the source; let go only when the platform says that nothing of ours is left."""
     if not record.finalizer:
         return Rest()
-    if wanted.orphan or not (record.id or record.intent):
+    if wanted.orphan or wanted.observe_only or not (record.id or record.intent):
         return Release()
     if wanted.suspended:
         message = "spec.suspend is true: the source is not deleted; set it to false, or deletionPolicy to Orphan"
         return Wait(Problem(Reason.SUSPENDED, message))
+    carriers = (*observed.carriers, *observed.dying)
+    if record.id is None and carriers:
+        return SaveId(carriers[0])
     if record.id and not observed.gone:
         return _end(record.id, observed)
-    if extra := _first_extra(observed.carriers, None):
-        return RemoveExtra(extra.id)
+    if extra := _first_extra(carriers, None):
+        return _end_extra(extra, observed)
     if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
         message = "an earlier create may still arrive; the resource stays until that is impossible"
         return _resolve(doubt.over_in, message)
@@ -195,9 +211,17 @@ def _end(source_id: str, observed: Observed) -> Step:
     source = observed.source
     if observed.look_due or source is None:
         return Look(source_id)
-    if source.state.current is SourceState.DELETING and not observed.job_failed:
+    asked = not (observed.job_failed or observed.delete_due)
+    if source.state.current is SourceState.DELETING and asked:
         return Wait(DELETING, observed.job_next_in)
     return Delete(source_id)
+
+
+def _end_extra(extra: Source, observed: Observed) -> Step:
+    """Bring a second source to its end too; its job is not known, so it is looked at now and then."""
+    if extra.state.current is SourceState.LIVE or observed.delete_due:
+        return RemoveExtra(extra.id)
+    return Look(extra.id) if observed.job_next_in <= 0 else Wait(DELETING, observed.job_next_in)
 
 
 def _first_extra(carriers: Iterable[Source], kept: str | None) -> Source | None:
@@ -222,4 +246,7 @@ def _drift(wanted: Wanted, source: Source) -> tuple[tuple[str, object, object], 
 
 
 def _matches(wanted: Wanted, observed: Observed) -> bool:
-    return observed.source is not None and not observed.gone and not _drift(wanted, observed.source)
+    source = observed.source
+    if source is None or observed.gone or source.identifier == wanted.marker:
+        return False
+    return not changes(wanted, source, new_secrets=observed.new_secrets) and not access_differs(wanted.access, source)

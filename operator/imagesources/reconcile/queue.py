@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 from imagesources.reconcile.engine import Next
 from imagesources.telemetry import QUEUE_DEPTH, RECONCILE_SECONDS, log
 
+SOON = 0.001
+"""Seconds of the shortest delay: a time that is almost reached must not keep the loop from getting there."""
+
 _Key = TypeVar("_Key", bound=Hashable)
 
 
@@ -147,7 +150,7 @@ class WorkQueue(Generic[_Key]):
             del self._items[item.key]
         else:
             item.priority = Priority.JOB
-            item.due = asyncio.get_running_loop().call_later(after.seconds, self._due, item)
+            item.due = asyncio.get_running_loop().call_later(max(after.seconds, SOON), self._due, item)
 
     def _due(self, item: _Item[_Key]) -> None:
         item.due = None

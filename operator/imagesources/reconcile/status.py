@@ -76,8 +76,12 @@ def describe(resource: ImageSource, wanted: Wanted, pin: Pin, source: Source | N
 def unhubbed(resource: ImageSource, problem: Problem, now: datetime) -> ImageSourceStatus:
     """Write the status of a resource that cannot even be asked what it wants, or where."""
     conditions = _Conditions(resource.status.conditions, resource.metadata.generation, now)
-    conditions.problem(problem, access=False)
-    updates = {"observed_generation": resource.metadata.generation, "conditions": conditions.all()}
+    conditions.problem(problem, access=problem.reason is Reason.ACCESS_REFUSED)
+    updates = {
+        "observed_generation": resource.metadata.generation,
+        "last_handled_reconcile_at": resource.requested_at,
+        "conditions": conditions.all(),
+    }
     return resource.status.model_copy(update=updates)
 
 
@@ -144,6 +148,7 @@ def _settled(wanted: Wanted, status: ImageSourceStatus, rest: Rest, now: datetim
     return {
         "drift": Drift(detected=since, fields=fields) if fields else None,
         "managed": managed,
+        "settled_generation": wanted.generation,
     }
 
 
@@ -215,7 +220,7 @@ class _Conditions:
         text = "is observed" if wanted.observe_only else "is as the spec says"
         self.put(ConditionType.READY, "True", reason, f"source {source.id} {text}")
         drifted = [path for path, _, _ in rest.drift]
-        message = f"changed by other hands and left so: {', '.join(map(_camel_path, drifted))}; see status.drift"
+        message = f"differs on the platform and is left so: {', '.join(map(_camel_path, drifted))}; see status.drift"
         for kind, differs in (
             (ConditionType.SYNCED, any(path != "acl" for path in drifted)),
             (ConditionType.ACCESS_SYNCED, "acl" in drifted),

@@ -68,12 +68,6 @@ class Reason(StrEnum):
     IN_SYNC = "InSync", "The source on the platform is what the spec says.", "Nothing to do."
     OBSERVED = "Observed", "The source exists and is only observed.", "Nothing to do."
     CREATING = "Creating", "The source is being created.", "Wait; it takes seconds."
-    UPDATING = "Updating", "A change is being written to the platform.", "Wait; it takes seconds."
-    UPDATING_ACCESS = (
-        "UpdatingAccess",
-        "A change of the access list is being written to the platform.",
-        "Wait; it takes seconds.",
-    )
     DELETING = (
         "Deleting",
         "The source is being deleted by a job of the platform.",
@@ -81,11 +75,6 @@ class Reason(StrEnum):
     )
     PENDING = "Pending", "The resource waits for its first look at the platform.", "Wait; it takes seconds."
     SUSPENDED = "Suspended", "spec.suspend is true: nothing is written.", "Set spec.suspend to false to go on."
-    UNMANAGED = (
-        "Unmanaged",
-        "spec.acl is absent: access is not managed.",
-        "Nothing to do; set spec.acl if access is to be managed here.",
-    )
 
     REACHABLE = "Reachable", "Of a Hub: the platform answers and accepts the API key.", "Nothing to do."
     BRAKED = (

@@ -153,10 +153,10 @@ class SourceCounts(Model):
     """How many sources the hub has, as the operator sees it."""
 
     pinned: int = Field(0, description="ImageSources that belong to this hub.")
-    managed: int = Field(0, description="Sources on the platform that an ImageSource manages.")
+    managed: int = Field(0, description="Sources on the platform that an ImageSource of this hub has.")
     drifted: int = Field(0, description="Sources that differ from their ImageSource.")
     failed: int = Field(0, description="ImageSources that are not Ready.")
-    unmanaged: int = Field(0, description="Sources on the platform that no ImageSource manages.")
+    unmanaged: int = Field(0, description="Sources on the platform that no ImageSource has, in whatever namespace.")
     unmanaged_names: tuple[str, ...] = Field((), description="The first few of the unmanaged sources, by name.")
     strays: tuple[str, ...] = Field(
         (), description="Sources that were created for an ImageSource that is gone, by id; never deleted by itself."

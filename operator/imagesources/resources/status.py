@@ -105,6 +105,10 @@ class ImageSourceStatus(Model):
     observed_generation: int = Field(
         -1, description="The newest generation of this resource that the operator has looked at; -1: none yet."
     )
+    settled_generation: int | None = Field(
+        None,
+        description="The newest generation that the source was seen to be; a difference that comes later is drift.",
+    )
     id: ObjectId | None = Field(None, description="Id of the source on the platform.")
     hub: Pin | None = Field(None, description="The place that the source belongs to; it never changes.")
     state: str | None = Field(None, description="State of the source on the platform: live, deleting or deleted.")

@@ -1,0 +1,439 @@
+"""What a resource says about itself: conditions that kstatus reads rightly, and nothing that may carry a secret."""
+
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import pytest
+from tests.support import documents
+from tests.support.builders import (
+    LATER,
+    MARKER,
+    NOW,
+    PIN,
+    UNRESTRICTED,
+    access,
+    acl,
+    image_source,
+    source,
+    wanted,
+)
+from tests.support.documents import JOB_ID, SOURCE_ID
+from tests.support.kstatus import Verdict, kstatus
+
+from imagesources.reconcile.model import Problem, Rest
+from imagesources.reconcile.status import (
+    Statement,
+    describe,
+    matters,
+    unhubbed,
+)
+from imagesources.resources.conditions import Condition, Reason
+from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.status import Drift, DriftField, ImageSourceStatus, Pin
+
+Json = dict[str, Any]
+
+PERMANENT = Problem(Reason.REFUSED, "correct the spec", permanent=True)
+PASSING = Problem(Reason.FORBIDDEN, "grant it")
+CREATING = Problem(Reason.CREATING, "the source is being created")
+NOT_ACCEPTED = Problem(Reason.NOT_ACCEPTED, "it is asked for again")
+SUSPENDED = Problem(Reason.SUSPENDED, "spec.suspend is true")
+DELETED_AT = "2026-02-01T00:00:00Z"
+
+STATEMENTS = {
+    "settled": Statement(rest=Rest()),
+    "settled with drift": Statement(rest=Rest(drift=(("name", "a", "b"),))),
+    "settled with drift of access": Statement(rest=Rest(drift=(("acl", access(), None),))),
+    "creating": Statement(CREATING),
+    "passing": Statement(PASSING),
+    "permanent": Statement(PERMANENT),
+    "passing, of access": Statement(PASSING, access_problem=True),
+    "permanent, of access": Statement(PERMANENT, access_problem=True),
+    "not accepted": Statement(NOT_ACCEPTED),
+    "suspended": Statement(SUSPENDED, keep=True),
+}
+
+
+def said(resource: ImageSource) -> dict[str, tuple[str, str]]:
+    """Returns the conditions of a resource: status and reason by type."""
+    return {known.type: (known.status, known.reason) for known in resource.status.conditions}
+
+
+def after(
+    resource: ImageSource, statement: Statement, *, now: datetime = NOW, seen: Any = None, **wish: Any
+) -> ImageSource:
+    """Returns the resource with the status that follows from a statement."""
+    wish = {"generation": resource.metadata.generation} | wish
+    status = describe(resource, wanted(**wish), PIN, seen or source(), statement, now)
+    return resource.model_copy(update={"status": status})
+
+
+def edited(resource: ImageSource) -> ImageSource:
+    """Returns the resource with its next generation."""
+    metadata = resource.metadata.model_copy(update={"generation": resource.metadata.generation + 1})
+    return resource.model_copy(update={"metadata": metadata})
+
+
+@pytest.mark.parametrize(
+    ("name", "conditions", "verdict"),
+    [
+        pytest.param(
+            "settled",
+            {"Ready": ("True", "InSync"), "Synced": ("True", "InSync"), "AccessSynced": ("True", "InSync")},
+            Verdict.CURRENT,
+            id="settled",
+        ),
+        pytest.param(
+            "settled with drift",
+            {"Ready": ("True", "InSync"), "Synced": ("False", "Drifted"), "AccessSynced": ("True", "InSync")},
+            Verdict.CURRENT,
+            id="drift that is only reported",
+        ),
+        pytest.param(
+            "settled with drift of access",
+            {"Ready": ("True", "InSync"), "Synced": ("True", "InSync"), "AccessSynced": ("False", "Drifted")},
+            Verdict.CURRENT,
+            id="drift of access that is only reported",
+        ),
+        pytest.param(
+            "creating",
+            {"Ready": ("False", "Creating"), "Synced": ("False", "Creating"), "Reconciling": ("True", "Creating")},
+            Verdict.IN_PROGRESS,
+            id="creating",
+        ),
+        pytest.param(
+            "passing",
+            {"Ready": ("False", "Forbidden"), "Synced": ("False", "Forbidden"), "Reconciling": ("True", "Forbidden")},
+            Verdict.IN_PROGRESS,
+            id="a problem that may pass",
+        ),
+        pytest.param(
+            "permanent",
+            {"Ready": ("False", "Refused"), "Synced": ("False", "Refused"), "Stalled": ("True", "Refused")},
+            Verdict.FAILED,
+            id="a problem that only a person can end",
+        ),
+        pytest.param(
+            "passing, of access",
+            {
+                "Ready": ("False", "Forbidden"),
+                "AccessSynced": ("False", "Forbidden"),
+                "Reconciling": ("True", "Forbidden"),
+            },
+            Verdict.IN_PROGRESS,
+            id="a problem of access",
+        ),
+        pytest.param(
+            "permanent, of access",
+            {"Ready": ("False", "Refused"), "AccessSynced": ("False", "Refused"), "Stalled": ("True", "Refused")},
+            Verdict.FAILED,
+            id="a permanent problem of access",
+        ),
+        pytest.param(
+            "not accepted",
+            {
+                "Ready": ("False", "NotAccepted"),
+                "Synced": ("False", "NotAccepted"),
+                "Reconciling": ("True", "NotAccepted"),
+                "JobNotAccepted": ("True", "NotAccepted"),
+            },
+            Verdict.IN_PROGRESS,
+            id="a job that was not accepted",
+        ),
+    ],
+)
+def test_describe_first(name: str, conditions: dict[str, tuple[str, str]], verdict: Verdict) -> None:
+    """Of a new resource each statement gives these conditions, and kstatus makes this of them."""
+    found = after(image_source(), STATEMENTS[name], access=access(dev="view"))
+    assert said(found) | conditions == said(found)
+    assert {kind for kind, (status, _) in said(found).items() if status == "True"} == {
+        kind for kind, (status, _) in conditions.items() if status == "True"
+    }
+    assert kstatus(found) is verdict
+
+
+def test_describe_untouched() -> None:
+    """A resource that nobody has looked at is in progress."""
+    assert kstatus(image_source()) is Verdict.IN_PROGRESS
+
+
+def test_describe_suspended_first() -> None:
+    """A resource that is suspended from the beginning is not taken for one that is in order."""
+    found = after(image_source(), STATEMENTS["suspended"])
+    assert kstatus(found) is Verdict.IN_PROGRESS
+    assert said(found)["Ready"][0] != "True"
+
+
+@pytest.mark.parametrize("names", list(product(STATEMENTS, repeat=2)), ids=" then ".join)
+@pytest.mark.parametrize("edit", [False, True], ids=["same generation", "edited"])
+def test_kstatus_is_never_wrong(names: tuple[str, str], edit: bool) -> None:
+    """Whatever was said before: Current only if settled, Failed only if permanent, never both kinds of condition."""
+    first = after(image_source(), STATEMENTS[names[0]], access=access(dev="view"))
+    found = after(edited(first) if edit else first, STATEMENTS[names[1]], now=LATER, access=access(dev="view"))
+    statement, conditions = STATEMENTS[names[1]], said(found)
+    verdict = kstatus(found)
+    if statement.keep:
+        assert verdict is (Verdict.IN_PROGRESS if edit else kstatus(first))
+    elif statement.rest:
+        assert (verdict, conditions["Ready"][0]) == (Verdict.CURRENT, "True")
+    else:
+        permanent = statement.problem is not None and statement.problem.permanent
+        assert (verdict, conditions["Ready"][0]) == (Verdict.FAILED if permanent else Verdict.IN_PROGRESS, "False")
+    assert not {"Reconciling", "Stalled"} <= conditions.keys()
+    absent_unless_true = {"Reconciling", "Stalled", "PlatformError", "JobNotAccepted"} & conditions.keys()
+    assert all(conditions[kind][0] == "True" for kind in absent_unless_true)
+    if not statement.keep:
+        assert ("JobNotAccepted" in conditions) is (statement.problem is NOT_ACCEPTED)
+
+
+def test_kstatus_terminating() -> None:
+    """A resource that is being deleted is terminating, whatever it says."""
+    resource = image_source(deletionTimestamp=DELETED_AT, finalizers=["x"])
+    assert {kstatus(after(resource, statement)) for statement in STATEMENTS.values()} == {Verdict.TERMINATING}
+
+
+@pytest.mark.parametrize("problem", [PASSING, PERMANENT, NOT_ACCEPTED], ids=lambda problem: problem.reason.value)
+@pytest.mark.parametrize("before", [None, *STATEMENTS])
+def test_unhubbed(problem: Problem, before: str | None) -> None:
+    """Without a hub the problem is said, for the generation that it was seen at, and the rest of status stays."""
+    resource = after(image_source(), STATEMENTS[before], access=access()) if before else image_source()
+    resource = edited(resource)
+    found = resource.model_copy(update={"status": unhubbed(resource, problem, LATER)})
+    assert said(found)["Ready"] == ("False", problem.reason)
+    assert kstatus(found) is (Verdict.FAILED if problem.permanent else Verdict.IN_PROGRESS)
+    assert found.status.observed_generation == 2
+    kept = {"observed_generation": -1, "conditions": (), "last_handled_reconcile_at": None}
+    assert found.status.model_copy(update=kept) == resource.status.model_copy(update=kept)
+
+
+def test_transition_times() -> None:
+    """A transition time changes with its status alone; reason, message and generation may change without."""
+    first = after(image_source(), STATEMENTS["passing"])
+    second = after(edited(first), Statement(Problem(Reason.RATE_LIMITED, "wait")), now=LATER)
+    third = after(second, STATEMENTS["settled"], now=LATER)
+    ready = [next(c for c in found.status.conditions if c.type == "Ready") for found in (first, second, third)]
+    assert [c.last_transition_time for c in ready] == [NOW, NOW, LATER]
+    assert [(c.reason, c.observed_generation) for c in ready] == [("Forbidden", 1), ("RateLimited", 2), ("InSync", 2)]
+
+
+def test_conditions_keep_their_order() -> None:
+    """Ready comes first, and the order does not depend on what was said when."""
+    one = after(after(image_source(), STATEMENTS["not accepted"]), STATEMENTS["settled"], access=access())
+    two = after(image_source(), STATEMENTS["settled"], access=access())
+    assert [c.type for c in one.status.conditions] == [c.type for c in two.status.conditions]
+    assert one.status.conditions[0].type == "Ready"
+
+
+def test_access_condition_goes_with_acl() -> None:
+    """An access list that is no longer managed has no condition."""
+    managed = after(image_source(), STATEMENTS["settled"], access=access())
+    assert "AccessSynced" in said(managed)
+    assert "AccessSynced" not in said(after(managed, STATEMENTS["settled"]))
+
+
+def test_platform_error() -> None:
+    """An error of a live source has a condition of its own, leaves Ready alone, and goes with the error."""
+    state = {"current": "live", "changed": documents.NOW, "error": {"message": "cannot pull https://u:p@host/x?t=1"}}
+    broken = after(image_source(), STATEMENTS["settled"], seen=source(state=state))
+    assert (said(broken)["PlatformError"], said(broken)["Ready"]) == (("True", "StateError"), ("True", "InSync"))
+    message = next(c.message for c in broken.status.conditions if c.type == "PlatformError")
+    assert message.endswith("cannot pull https://…@host/x")
+    assert "PlatformError" not in said(after(broken, STATEMENTS["settled"]))
+
+
+def test_observed_reason() -> None:
+    """A source that is only observed is Ready as such, and no field of it is managed."""
+    found = after(image_source(), STATEMENTS["settled"], observe_only=True)
+    assert said(found)["Ready"] == ("True", "Observed")
+    assert found.status.managed is None
+
+
+def test_long_message_is_cut() -> None:
+    """No message is longer than the schema allows."""
+    found = after(image_source(), Statement(Problem(Reason.REFUSED, "x" * 10000)))
+    assert all(len(condition.message) <= 4096 for condition in found.status.conditions)
+
+
+def test_describe_mirrors_source() -> None:
+    """What the platform says of the source is shown as it is."""
+    seen = source(acl=acl(dev="view").model_dump(), meta={"images_count": {"total": 7, "state": {}}}, identifier="shop")
+    status = after(image_source(), STATEMENTS["settled"], seen=seen).status
+    assert (
+        status.to_json()
+        | {
+            "state": "live",
+            "identifier": "shop",
+            "creator": {"id": "651586fca6078e98982dbd99", "type": "api-key"},
+            "created": documents.NOW,
+            "updated": documents.NOW,
+            "imagesCount": 7,
+            "acl": {"roles": {"dev": {"view": True, "modify": False, "manage": False}}},
+            "hub": PIN.to_json(),
+            "deletionPolicy": "Delete",
+            "observedGeneration": 1,
+            "managed": ["name", "origin"],
+        }
+        == status.to_json()
+    )
+    assert "drift" not in status.to_json()
+
+
+def test_describe_hides_marker() -> None:
+    """The marker is the operator's own affair and not shown as the identifier."""
+    status = after(image_source(), STATEMENTS["creating"], seen=source(identifier=MARKER)).status
+    assert status.identifier is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        pytest.param({"acl": None}, {"acl": {"unrestricted": True}}, id="no access list"),
+        pytest.param({"acl": {"roles": {}}}, {"acl": {"roles": {}}}, id="an empty access list"),
+        pytest.param({"state": "deleting"}, {"state": "deleting"}, id="state"),
+    ],
+)
+def test_describe_mirrors_variants(changes: Json, shown: Json) -> None:
+    """Null and empty are told apart."""
+    status = after(image_source(), STATEMENTS["settled"], seen=source(**changes)).status.to_json()
+    assert status | shown == status
+
+
+def test_describe_keeps_what_is_not_said() -> None:
+    """Id, pin, adoption, job and credentials are not touched by a pass that does not speak of them."""
+    known = {
+        "id": SOURCE_ID,
+        "hub": Pin(hub_id="other", url="elsewhere").to_json(),
+        "adopted": True,
+        "imagesCount": 3,
+        "credentials": [{"name": "login", "uid": "u", "resourceVersion": "1"}],
+        "job": {"id": JOB_ID, "action": "delete", "state": "running", "summary": "running"},
+    }
+    status = after(image_source(status=known), STATEMENTS["passing"]).status.to_json()
+    assert {key: status[key] for key in known} == known | {"job": status["job"]}
+
+
+def test_describe_without_source() -> None:
+    """Where no source is known, what was shown before stays."""
+    first = after(image_source(), STATEMENTS["settled"])
+    status = describe(first, wanted(), PIN, None, Statement(PASSING), LATER)
+    assert (status.state, status.identifier) == ("live", "web")
+
+
+@pytest.mark.parametrize(
+    ("wish", "managed"),
+    [
+        pytest.param({}, ("name", "origin"), id="fields"),
+        pytest.param({"access": UNRESTRICTED}, ("acl", "name", "origin"), id="access"),
+        pytest.param({"fields": {}}, (), id="none"),
+    ],
+)
+def test_describe_managed(wish: Json, managed: tuple[str, ...]) -> None:
+    """What the operator has set is remembered, so that it can be cleared."""
+    assert after(image_source(), STATEMENTS["settled"], **wish).status.managed == managed
+    assert after(image_source(), STATEMENTS["passing"], **wish).status.managed is None
+
+
+def test_describe_reconcile_request() -> None:
+    """A request to reconcile now is answered by a pass that says something, whatever it says."""
+    resource = image_source(annotations={"images.cycle.io/requestedAt": "now"})
+    assert after(resource, STATEMENTS["suspended"]).status.last_handled_reconcile_at is None
+    assert after(resource, STATEMENTS["passing"]).status.last_handled_reconcile_at == "now"
+    assert after(resource, STATEMENTS["settled"]).status.last_handled_reconcile_at == "now"
+
+
+def test_describe_settled_generation() -> None:
+    """The generation that was last in order is kept through trouble."""
+    first = after(image_source(), STATEMENTS["settled"])
+    second = after(edited(first), STATEMENTS["passing"])
+    assert (first.status.settled_generation, second.status.settled_generation) == (1, 1)
+    assert after(second, STATEMENTS["settled"]).status.settled_generation == 2
+
+
+def test_access_refused_is_of_access() -> None:
+    """An access list that the Hub does not take is said of access, also where it keeps all else from being done."""
+    found = after(
+        image_source(), Statement(Problem(Reason.ACCESS_REFUSED, "grant less", permanent=True)), access=access()
+    )
+    assert said(found)["AccessSynced"] == ("False", "AccessRefused")
+    assert "Synced" not in said(found)
+
+
+def test_describe_drift() -> None:
+    """Drift is shown field by field in the words of spec, since when it was first seen, and goes when it ends."""
+    drift = (
+        ("name", "Web", "Shop"),
+        ("origin.details.build_file", "Dockerfile", None),
+        ("origin.details.repo.url", "https://a:b@host", "https://c:d@host"),
+        ("acl", UNRESTRICTED, acl()),
+    )
+    first = after(image_source(), Statement(rest=Rest(drift=drift)))
+    second = after(first, Statement(rest=Rest(drift=drift[:1])), now=LATER)
+    shown = first.status.drift
+    assert isinstance(shown, Drift)
+    assert [(f.path, f.desired, f.observed) for f in shown.fields[:3]] == [
+        ("name", "Web", "Shop"),
+        ("origin.details.buildFile", "Dockerfile", "absent"),
+        ("origin.details.repo.url", "(not shown)", "(not shown)"),
+    ]
+    assert (shown.fields[3].path, shown.fields[3].desired) == ("acl", "unrestricted")
+    assert second.status.drift == Drift(detected=NOW, fields=(DriftField(path="name", desired="Web", observed="Shop"),))
+    assert after(second, STATEMENTS["settled"]).status.drift is None
+
+
+def test_describe_drift_to_unrestricted() -> None:
+    """That others have lifted every restriction is said in this word, and is not called absent."""
+    found = after(image_source(), STATEMENTS["settled with drift of access"])
+    assert found.status.drift is not None
+    assert found.status.drift.fields[0].observed == "unrestricted"
+
+
+def test_describe_drift_of_access_is_readable() -> None:
+    """An access list is shown in the words of spec, not as a Python value."""
+    found = after(image_source(), Statement(rest=Rest(drift=(("acl", access(dev="view"), acl()),))))
+    assert found.status.drift is not None
+    shown = found.status.drift.fields[0]
+    assert "AclEntry(" not in f"{shown.desired}{shown.observed}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "worth"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({"updated": NOW}, False, id="updated"),
+        pytest.param({"images_count": 5}, False, id="count"),
+        pytest.param({"state": "deleting"}, True, id="state"),
+        pytest.param({"observed_generation": 2}, True, id="generation"),
+        pytest.param({"conditions": ()}, True, id="conditions"),
+        pytest.param({"id": None}, True, id="id"),
+        pytest.param({"updated": NOW, "identifier": "x"}, True, id="updated and more"),
+    ],
+)
+def test_matters(changes: Json, worth: bool) -> None:
+    """What changes by itself every day is not worth a write."""
+    condition = Condition(type="Ready", status="True", reason="InSync", last_transition_time=NOW)
+    old = ImageSourceStatus(id=SOURCE_ID, state="live", conditions=(condition,), images_count=1)
+    assert matters(old, old.model_copy(update=changes)) is worth
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_quiet(name: str) -> None:
+    """Saying the same again at another time is not worth a write."""
+    first = after(image_source(), STATEMENTS[name])
+    assert not matters(first.status, after(first, STATEMENTS[name], now=LATER).status)
+
+
+def test_pin_is_never_replaced() -> None:
+    """A status that has a pin keeps it."""
+    old = image_source(status={"hub": {"hubId": "first", "url": "here"}})
+    assert after(old, STATEMENTS["settled"]).status.hub == Pin(hub_id="first", url="here")
+    assert after(image_source(), STATEMENTS["settled"]).status.hub == PIN
+
+
+def test_zero_year_is_a_time() -> None:
+    """A source that was never updated shows the platform's word without failing."""
+    never = {"created": documents.NOW, "updated": documents.NOT_YET, "deleted": documents.NOT_YET}
+    assert after(image_source(), STATEMENTS["settled"], seen=source(events=never)).status.updated in (
+        None,
+        datetime(1, 1, 1, tzinfo=UTC),
+    )
