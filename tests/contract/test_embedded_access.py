@@ -1,14 +1,15 @@
 """Who may do what on the embedded platform: keys, hubs, capabilities, roles and ACLs."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.support.embedded import SOURCES, Api, embedded_api
+from sqlalchemy import Connection, select
+from tests.support.embedded import SOURCES, Api, embedded_api, read
 
 from imagesources.embedded import ALL, Capability, Options
+from imagesources.embedded.schema import metadata
 
 VIEW, MODIFY, MANAGE = (
     {"view": True, "modify": False, "manage": False},
@@ -19,9 +20,9 @@ HIDDEN = {"view": False, "modify": True, "manage": True}
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(database: str) -> AsyncIterator[Api]:
     """A client of a new platform, with all rights."""
-    async with embedded_api(tmp_path) as client:
+    async with embedded_api(database) as client:
         yield client
 
 
@@ -146,9 +147,9 @@ async def test_lists_follow_the_acl(api: Api) -> None:
         assert await developer.names() == (["Mine"] if seen else [])
 
 
-async def test_rate_limit(tmp_path: Path) -> None:
+async def test_rate_limit(database: str) -> None:
     """A key that asks too often is told when to ask again; another key is not concerned."""
-    async with embedded_api(tmp_path, Options(requests_per_second=3)) as api:
+    async with embedded_api(database, Options(requests_per_second=3)) as api:
         other = await api.with_key("owner")
         answers = [await api("GET", SOURCES) for _ in range(6)]
         limited = [answer for answer in answers if answer.status == 429]
@@ -158,11 +159,11 @@ async def test_rate_limit(tmp_path: Path) -> None:
         assert (await other("GET", SOURCES)).status == 200
 
 
-async def test_admin_is_idempotent(tmp_path: Path) -> None:
+async def test_admin_is_idempotent(database: str) -> None:
     """Hubs, roles and keys are found again by name, also after a restart; the store stays the same instance."""
     seen = []
     for _ in range(2):
-        async with embedded_api(tmp_path) as api:
+        async with embedded_api(database) as api:
             assert api.platform is not None
             role_id = await api.platform.ensure_role(api.hub_id, "developer")
             creator = (await api.create())["creator"]["id"]
@@ -170,12 +171,11 @@ async def test_admin_is_idempotent(tmp_path: Path) -> None:
     assert seen[0] == seen[1]
 
 
-async def test_instance_is_of_the_store(tmp_path: Path) -> None:
+async def test_instance_is_of_the_store(new_database: Callable[[], str]) -> None:
     """Another store is another instance."""
     instances = set()
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        async with embedded_api(tmp_path / name) as api:
+    for database in (new_database(), new_database()):
+        async with embedded_api(database) as api:
             assert api.platform is not None
             instances.add(api.platform.instance)
     assert len(instances) == 2
@@ -203,8 +203,13 @@ async def test_hub_with_a_given_id(api: Api) -> None:
         await api.platform.ensure_hub("test", hub_id="nope")
 
 
-async def test_keys_are_not_in_the_store(api: Api, tmp_path: Path) -> None:
-    """The store's files do not hold the value of any key."""
-    held = await asyncio.to_thread(lambda: b"".join(path.read_bytes() for path in tmp_path.iterdir()))
-    assert api.key.encode() not in held
-    assert api.hub_id.encode() in held
+async def test_keys_are_not_in_the_store(api: Api, database: str) -> None:
+    """No row of any table holds the value of a key."""
+    rows = await read(database, everything)
+    assert api.key not in rows
+    assert api.hub_id in rows
+
+
+def everything(connection: Connection) -> str:
+    """Reads all rows of all tables."""
+    return "".join(str(row) for table in metadata.sorted_tables for row in connection.execute(select(table)))

@@ -1,7 +1,6 @@
 """The operator's typed client against the embedded platform: the two agree on every operation."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from tests.support.embedded import NONE, embedded_api
@@ -11,9 +10,9 @@ from imagesources.platform.errors import Refused
 from imagesources.platform.models import Acl, AclEntry, SourceState
 
 
-async def test_life_of_a_source(tmp_path: Path) -> None:
+async def test_life_of_a_source(database: str) -> None:
     """Create, get, list, update, access and delete with its job, all through the typed client."""
-    async with embedded_api(tmp_path) as api:
+    async with embedded_api(database) as api:
         policy = HostPolicy(allow_hosts=(api.url.removeprefix("http://"),), allow_http=True)
         async with PlatformClient(Connection(api.url, api.hub_id, api.key), policy) as client:
             acl = Acl(roles={"developer": AclEntry(view=True, modify=False, manage=False)})

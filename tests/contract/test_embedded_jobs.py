@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from tests.support.embedded import SOURCES, Api, embedded_api
@@ -14,16 +13,16 @@ HUB = {"type": "docker-hub", "details": {"target": "nginx:1.29", "token": "s3cre
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(database: str) -> AsyncIterator[Api]:
     """A client of a new platform."""
-    async with embedded_api(tmp_path) as client:
+    async with embedded_api(database) as client:
         yield client
 
 
 @pytest.fixture
-async def slow(tmp_path: Path) -> AsyncIterator[Api]:
+async def slow(database: str) -> AsyncIterator[Api]:
     """A client of a new platform whose jobs take longer than any test."""
-    async with embedded_api(tmp_path, Options(step_seconds=3600)) as client:
+    async with embedded_api(database, Options(step_seconds=3600)) as client:
         yield client
 
 
@@ -90,9 +89,9 @@ async def test_deleting_source_cannot_be_changed(slow: Api, path: str, body: dic
     assert answer.error == (403, "403.invalid-state", None)
 
 
-async def test_failed_job(tmp_path: Path) -> None:
+async def test_failed_job(database: str) -> None:
     """A job made to fail says why, its source stays deleting with the error, and the next DELETE succeeds."""
-    async with embedded_api(tmp_path, Options(step_seconds=0.01, fail_jobs=1)) as api:
+    async with embedded_api(database, Options(step_seconds=0.01, fail_jobs=1)) as api:
         source = await api.create()
         failed = await api.ended(await api.delete(source["id"]))
         assert failed["state"]["current"] == "error"
@@ -108,9 +107,9 @@ async def test_failed_job(tmp_path: Path) -> None:
         assert (await api("GET", f"{SOURCES}/{source['id']}")).status == 404
 
 
-async def test_many_jobs_run_beside_each_other(tmp_path: Path) -> None:
+async def test_many_jobs_run_beside_each_other(database: str) -> None:
     """Fifty deletes take about as long as one."""
-    async with embedded_api(tmp_path, Options(step_seconds=0.2)) as api, asyncio.timeout(15):
+    async with embedded_api(database, Options(step_seconds=0.2)) as api, asyncio.timeout(15):
         ids = [(await api.create())["id"] for _ in range(50)]
         for job_id in [await api.delete(source_id) for source_id in ids]:
             assert (await api.ended(job_id))["state"]["current"] == "completed"
@@ -152,12 +151,22 @@ async def test_job_errors(api: Api, path: str, error: tuple[int, str, str | None
     assert (await api("GET", path)).error == error
 
 
-async def test_jobs_go_on_after_a_stop(tmp_path: Path) -> None:
+async def test_jobs_go_on_after_a_stop(database: str) -> None:
     """A stop waits for no job; the next start ends it."""
-    async with embedded_api(tmp_path, Options(step_seconds=0.3)) as api:
+    async with embedded_api(database, Options(step_seconds=0.3)) as api:
         job_id = await api.delete((await api.create())["id"])
-    async with embedded_api(tmp_path) as api:
+    async with embedded_api(database) as api:
         assert (await api.ended(job_id))["state"]["current"] == "completed"
+
+
+async def test_job_that_is_due_later_holds_up_no_other(database: str) -> None:
+    """A job whose next step is an hour away does not slow down one whose steps are quick."""
+    async with embedded_api(database, Options(step_seconds=3600)) as api:
+        slow = await api.delete((await api.create())["id"])
+        await api.reached(slow, lambda job: job["state"]["current"] == "running")
+    async with embedded_api(database) as api, asyncio.timeout(5):
+        quick = await api.delete((await api.create())["id"])
+        assert (await api.ended(quick))["state"]["current"] == "completed"
 
 
 async def test_healthz_needs_no_key(api: Api) -> None:

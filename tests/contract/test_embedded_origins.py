@@ -1,7 +1,6 @@
 """The seven origin variants on the embedded platform: taken in all details, refused with a pointer, masked."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,9 +61,9 @@ def origin(kind: str, details: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(database: str) -> AsyncIterator[Api]:
     """A client of a new platform."""
-    async with embedded_api(tmp_path) as client:
+    async with embedded_api(database) as client:
         yield client
 
 
@@ -130,9 +129,9 @@ async def test_origin_refused(api: Api, sent: Any, code: str, pointer: str) -> N
     assert (await api("PATCH", f"{SOURCES}/{source['id']}", {"origin": sent})).error == expected
 
 
-async def test_credentials_are_masked_when_told_to(tmp_path: Path) -> None:
+async def test_credentials_are_masked_when_told_to(database: str) -> None:
     """With mask_credentials no answer holds a credential, and an empty one stays empty."""
-    async with embedded_api(tmp_path, Options(mask_credentials=True)) as api:
+    async with embedded_api(database, Options(mask_credentials=True)) as api:
         for kind, details in [*ORIGINS.items(), *OTHERS]:
             answer = await api("POST", SOURCES, {"type": "direct", "origin": origin(kind, details)})
             assert "canary" not in str(answer.body)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ MISSING_ID = "0" * 24
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(database: str) -> AsyncIterator[Api]:
     """A client of a new platform."""
-    async with embedded_api(tmp_path) as client:
+    async with embedded_api(database) as client:
         yield client
 
 
@@ -61,7 +60,8 @@ async def test_create_identifier_is_not_unique(api: Api) -> None:
 
 async def test_update_replaces_what_is_sent(api: Api) -> None:
     """Update replaces whole top-level properties, and leaves alone what is absent."""
-    source = await api.create(origin=HUB, about={"description": "old"}, builder={"integration_id": "b"})
+    await api.integration("farm")
+    source = await api.create(origin=HUB, about={"description": "old"}, builder={"integration_id": "farm"})
     path = f"{SOURCES}/{source['id']}"
     plain = {"type": "docker-hub", "details": {"target": "nginx:2"}}
     changed = (await api("PATCH", path, {"origin": plain, "builder": None, "about": {"description": None}})).data

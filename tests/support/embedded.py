@@ -6,13 +6,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import aiohttp
 
 from imagesources.embedded import ALL, EmbeddedPlatform, Options
+from imagesources.embedded.database import Database, Query
+
+T = TypeVar("T")
 
 SOURCES = "/v1/images/sources"
+INTEGRATIONS = "/v1/hubs/current/integrations"
 NONE = {"type": "none"}
 
 
@@ -74,6 +79,11 @@ class Api:
         body = {"name": name, "type": "direct", "origin": NONE, **properties}
         return dict((await self("POST", SOURCES, body)).data)
 
+    async def integration(self, identifier: str, vendor: str = "depot", **properties: Any) -> dict[str, Any]:
+        """Creates an integration, one that builds images unless told otherwise, and returns it."""
+        body = {"name": f"The {identifier}", "identifier": identifier, "vendor": vendor, **properties}
+        return dict((await self("POST", INTEGRATIONS, body)).data)
+
     async def names(self, query: str = "") -> list[str]:
         """Lists sources and returns their names."""
         return [source["name"] for source in (await self("GET", f"{SOURCES}?{query}")).data]
@@ -98,18 +108,46 @@ class Api:
     async def with_key(self, role: str, capabilities: frozenset[str] = ALL) -> "Api":
         """Makes another API key, and returns a client that uses it."""
         assert self.platform is not None
-        key = await self.platform.issue_key(self.hub_id, capabilities, name=f"{role} {sorted(capabilities)}", role=role)
+        key = await self.platform.issue_key(self.hub_id, capabilities, name=f"{role} {uuid4().hex}", role=role)
         return replace(self, key=key)
 
 
 @asynccontextmanager
-async def embedded_api(folder: Path, options: Options | None = None) -> AsyncIterator[Api]:
-    """Serves the store in a folder, with quick jobs unless told otherwise, and yields a client with all rights."""
+async def embedded_api(database: str | Path, options: Options | None = None) -> AsyncIterator[Api]:
+    """Serves a database, with quick jobs unless told otherwise, and yields a client with all rights.
+
+    Args:
+        database: Its URL, or the folder of an SQLite file.
+        options: How it behaves.
+    """
     options = options or Options(step_seconds=0.01)
+    url = database if isinstance(database, str) else f"sqlite:///{database / 'embedded.db'}"
     async with (
-        EmbeddedPlatform.open(f"sqlite:///{folder / 'embedded.db'}", options=options) as platform,
+        EmbeddedPlatform.open(url, options=options) as platform,
         aiohttp.ClientSession() as session,
     ):
         hub_id = await platform.ensure_hub("test")
         key = await platform.issue_key(hub_id)
         yield Api(session, platform.url, hub_id, key, platform)
+
+
+async def read(url: str, query: Query[T]) -> T:
+    """Runs a query on a database, past the platform."""
+    async with opened(url) as database:
+        return await database.read(query)
+
+
+async def write(url: str, query: Query[T]) -> T:
+    """Runs a query on a database and commits, past the platform."""
+    async with opened(url) as database:
+        return await database.write(query)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    """Opens a database."""
+    database = await Database.open(url)
+    try:
+        yield database
+    finally:
+        await database.close()

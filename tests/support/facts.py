@@ -1,7 +1,7 @@
 """The facts of the platform's official description: what is served, without a word of its prose.
 
-``python -m tests.support.facts OPENAPI FACTS`` extracts the operations below and every schema that they lead to into
-an OpenAPI 3.1 document. ``load_facts`` reads it with the known corrections of ``corrections.yaml`` applied.
+``python -m tests.support.facts OPENAPI FACTS`` extracts the operations of ``served.yaml`` and every schema that they
+lead to into an OpenAPI 3.1 document. ``load_facts`` reads it with the corrections of ``corrections.yaml`` applied.
 """
 
 import json
@@ -15,39 +15,10 @@ import yaml
 CONTRACT = Path(__file__).parents[1] / "contract"
 FACTS = CONTRACT / "facts.json"
 CORRECTIONS = CONTRACT / "corrections.yaml"
+SERVED = CONTRACT / "served.yaml"
 DESCRIPTION = Path(__file__).parents[3] / "shared" / "platform-api" / "openapi.json"
 
-OPERATIONS = frozenset(
-    {
-        # image sources and jobs
-        "getImageSources",
-        "createImageSource",
-        "getImageSource",
-        "updateImageSource",
-        "deleteImageSource",
-        "updateImageSourceAccess",
-        "getJobs",
-        "getJob",
-        "getLatestJobs",
-        # their neighbours
-        "getHubCapabilities",
-        "getRoles",
-        "createRole",
-        "getRole",
-        "updateRole",
-        "deleteRole",
-        "getIntegrations",
-        "createIntegration",
-        "getIntegration",
-        "updateIntegration",
-        "deleteIntegration",
-        "getImages",
-        "createImage",
-        "getImage",
-        "deleteImage",
-        "getHubNotificationSocketAuth",
-    }
-)
+OPERATIONS: frozenset[str] = frozenset(yaml.safe_load(SERVED.read_text()))
 
 WIDTH = 120
 """Columns of the facts' file."""
@@ -97,7 +68,8 @@ def load_facts() -> Json:
     for correction in yaml.safe_load(CORRECTIONS.read_text()):
         if "value" in correction:
             *parents, last = _pointer(correction["path"])
-            _at(facts, parents)[last] = correction["value"]
+            place = _at(facts, parents)
+            place[_key(place, last)] = correction["value"]
     return facts
 
 
@@ -112,10 +84,14 @@ def _pointer(path: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
 
 
-def _at(document: Json, steps: list[str]) -> Json:
+def _at(document: Any, steps: list[str]) -> Any:
     for step in steps:
-        document = document[step]
+        document = document[_key(document, step)]
     return document
+
+
+def _key(document: Json | list[Any], step: str) -> Any:
+    return int(step) if isinstance(document, list) else step
 
 
 def _operation(operation: Json) -> Json:

@@ -109,11 +109,12 @@ class Platform:
         reference = {"secretKeyRef": {"name": f"{name}-key", "key": "apiKey"}}
         place = {"url": url or self.url, "hubId": self.hub_id, "apiKeyFrom": reference}
         rate = {"requestsPerSecond": 1000, "burst": 1000}
+        free = {"rateLimit": rate, "brake": {"minimum": 1000000}, "inventoryInterval": "1s"}
         hub = {
             "apiVersion": API_VERSION,
             "kind": "Hub",
             "metadata": {"name": name},
-            "spec": {"platform": place, "rateLimit": rate, "inventoryInterval": "1s", **spec},
+            "spec": {"platform": place, **free, **spec},
         }
         return [secret(f"{name}-key", apiKey=API_KEY), hub]
 

@@ -23,16 +23,17 @@ START_SECONDS = 60.0
 
 # PostgreSQL refuses to run as root, so root becomes nobody. On Linux the server ends with the process that started
 # it, even by kill -9 (prctl 1 is PR_SET_PDEATHSIG, which a change of user resets: hence the order).
+# Nobody may be unable to read Python's own library, so everything is imported before.
 _EXEC = """
-import os, pwd, signal, sys
+import ctypes, os, pwd, signal, sys
+library = ctypes.CDLL(None)
 if os.getuid() == 0:
     user = pwd.getpwnam("nobody")
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
 if sys.platform == "linux":
-    import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+    library.prctl(1, signal.SIGQUIT)
     if os.getppid() != int(sys.argv[1]):
         sys.exit("the parent is gone")
 os.execv(sys.argv[2], sys.argv[2:])
@@ -76,6 +77,15 @@ class PostgresServer:
 
     def start(self) -> None:
         """Starts the server, after a kill too, and waits until it takes connections."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL does not start:\n{self._log.read_text(errors='replace')[-4000:]}")
+            if self._server is None or self._server.poll() is not None:  # after a kill its folder is in use for a while
+                self._spawn()
+            time.sleep(0.05)
+
+    def _spawn(self) -> None:
         fast = () if self._durable else ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
         settings = ("listen_addresses=", f"unix_socket_directories={self._folder}", "max_connections=200", *fast)
         flags = [argument for setting in settings for argument in ("-c", setting)]
@@ -87,11 +97,6 @@ class PostgresServer:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL does not start:\n{self._log.read_text(errors='replace')[-4000:]}")
-            time.sleep(0.05)
 
     def kill(self) -> None:
         """Ends the server by SIGKILL; its own processes notice that, and it can be started again when they have."""
@@ -173,10 +178,10 @@ def _of_the_wheel(folder: Path) -> Path:
 
 
 def _runs(programs: Path) -> bool:
-    return subprocess.run(_as_user([str(programs / "postgres"), "-V"]), capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(_as_user([str(programs / "postgres"), "-V"]), capture_output=True, check=False).returncode == 0
+    )
 
 
 def _as_user(argv: Sequence[str]) -> list[str]:
     return [sys.executable, "-Ic", _EXEC, str(os.getpid()), *argv]
-
-

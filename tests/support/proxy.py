@@ -52,6 +52,7 @@ class Fault:
         forward: whether the request reaches the server.
         then: called when the server has answered, before the answer is passed on.
         answer: status and JSON to answer with, instead of what the server says.
+        alter: makes another answer of the server's own.
         reset: the connection is reset without an answer.
     """
 
@@ -59,6 +60,7 @@ class Fault:
     forward: bool = True
     then: Callable[[], None] | None = None
     answer: tuple[int, Any] | None = None
+    alter: Callable[[Any], Any] | None = None
     reset: bool = False
 
 
@@ -171,21 +173,24 @@ class Proxy:
         await asyncio.sleep(fault.delay)
         if not fault.forward:
             return self._answer(request, fault)
-        async with self._forward(request, call) as answer:
-            if fault.then or fault.answer or fault.reset:
-                await answer.read()
-                if fault.then:
-                    fault.then()
-                if fault.answer or fault.reset:
-                    return self._answer(request, fault)
-            return await _passed_on(request, answer)
+        try:
+            async with self._forward(request, call) as answer:
+                if fault != Fault(delay=fault.delay):
+                    said = await answer.read()
+                    if fault.then:
+                        fault.then()
+                    if fault.alter:
+                        return web.json_response(fault.alter(json.loads(said)), status=answer.status)
+                    if fault.answer or fault.reset:
+                        return self._answer(request, fault)
+                return await _passed_on(request, answer)
+        except aiohttp.ClientConnectionError:  # the server is away
+            return self._answer(request, DROPPED)
 
     def _forward(self, request: web.Request, call: Call) -> Any:
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
         url = aiohttp.client.URL(self._upstream + request.raw_path, encoded=True)
-        return self._session.request(
-            call.method, url, data=call.body or None, headers=headers, allow_redirects=False
-        )
+        return self._session.request(call.method, url, data=call.body or None, headers=headers, allow_redirects=False)
 
     def _answer(self, request: web.Request, fault: Fault) -> web.Response:
         if fault.reset and request.transport is not None:

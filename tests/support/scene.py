@@ -1,5 +1,6 @@
 """Everything that a test of the whole operator needs: a namespace, a platform behind a proxy, and the operator."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -136,8 +137,15 @@ class Scene:
         writes, calls = len(self.writes(name=name)), len(self.calls.calls)
         spent = Spent()
         yield spent
-        spent.writes = self.writes(name=name)[writes:]
+        spent.writes = self._settled_writes(name)[writes:]
         spent.calls = [call for call in self.calls.calls[calls:] if not is_list(call)]
+
+    def _settled_writes(self, name: str) -> list[Write]:
+        """The writes once nothing is added any more: the audit log follows an answer, or an event, by a moment."""
+        found: list[Write] = []
+        while found != (found := self.writes(name=name)) or not found:
+            time.sleep(0.2)
+        return found
 
     def told(self, name: str) -> list[tuple[str, str]]:
         """Reason and note of the Events about an ImageSource."""

@@ -1,10 +1,11 @@
-"""The command line: ``imagesource-operator run | serve | demo``."""
+"""The command line: ``imagesource-operator run | serve | platform | demo``."""
 
 from importlib.metadata import version
 
 import click
 
 from imagesources.cli.demo import demo
+from imagesources.cli.platform import platform
 from imagesources.cli.run import run
 from imagesources.cli.serve import serve
 
@@ -15,5 +16,5 @@ def main() -> None:
     """Kubernetes operator for Cycle image sources."""
 
 
-for command in (run, serve, demo):
+for command in (run, serve, platform, demo):
     main.add_command(command)

@@ -3,23 +3,37 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from imagesources.embedded import EmbeddedPlatform, Options
+from imagesources.embedded import EmbeddedPlatform, Options, TlsFiles
 
 KEY_NAME = "serve"
 _DEFAULTS = Options()
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+DATABASE: Final[dict[str, Any]] = {
+    "envvar": "IMAGESOURCES_DATABASE",
+    "default": "sqlite:///imagesources.db",
+    "show_default": True,
+    "metavar": "URL",
+    "help": "SQLite file, or postgresql://USER:PASSWORD@HOST/NAME; a password is safer in $IMAGESOURCES_DATABASE.",
+}
+"""What the option ``--database`` is, here and in ``platform``."""
 
 
 @click.command()
 @click.option(
     "--listen", default="127.0.0.1:8080", show_default=True, help="Address to serve on; port 0 is a free one."
 )
-@click.option(
-    "--database", default="sqlite:///imagesources.db", show_default=True, help="SQLite file or PostgreSQL URL."
-)
+@click.option("--database", **DATABASE)
+@click.option("--tls-cert", type=_FILE, help="Serve https with this certificate (PEM); it is renewed with its file.")
+@click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM).")
 @click.option("--hub-id", envvar="IMAGESOURCES_HUB_ID", help="Id of the hub, 24 hex digits.  [default: generated once]")
 @click.option("--api-key", envvar="IMAGESOURCES_API_KEY", help="The API key to accept.  [default: generated once]")
 @click.option(
@@ -32,6 +46,8 @@ def serve(
     *,
     listen: str,
     database: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     hub_id: str | None,
     api_key: str | None,
     step_seconds: float,
@@ -51,17 +67,29 @@ def serve(
         requests_per_second=requests_per_second,
         fail_jobs=fail_jobs,
     )
+    if bool(tls_cert) != bool(tls_key):
+        raise click.UsageError("--tls-cert and --tls-key belong together.")
+    tls = TlsFiles(tls_cert, tls_key) if tls_cert and tls_key else None
+    with friendly_errors():
+        asyncio.run(_serve(EmbeddedPlatform.open(database, listen, options=options, tls=tls), hub_id, api_key))
+
+
+@contextmanager
+def friendly_errors() -> Iterator[None]:
+    """Turn what can be wrong with settings or the database into one line, without the driver's wrapping."""
     try:
-        asyncio.run(_serve(database, listen, options, hub_id, api_key))
+        yield
     except (ValueError, OSError, SQLAlchemyError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(str(getattr(error, "orig", None) or error)) from error
 
 
-async def _serve(database: str, listen: str, options: Options, hub_id: str | None, api_key: str | None) -> None:
+async def _serve(
+    serving: AbstractAsyncContextManager[EmbeddedPlatform], hub_id: str | None, api_key: str | None
+) -> None:
     stopped = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
-    async with EmbeddedPlatform.open(database, listen, options=options) as platform:
+    async with serving as platform:
         hub = await platform.ensure_hub(hub_id or "default", hub_id=hub_id)
         key = await _ensure_key(platform, hub, api_key)
         click.echo(f"url:     {platform.url}\nhub id:  {hub}\napi key: {key}")

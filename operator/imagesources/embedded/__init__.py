@@ -3,5 +3,6 @@
 from imagesources.embedded.access import ALL, Capability
 from imagesources.embedded.options import Options
 from imagesources.embedded.server import EmbeddedPlatform
+from imagesources.embedded.tls import TlsFiles
 
-__all__ = ["ALL", "Capability", "EmbeddedPlatform", "Options"]
+__all__ = ["ALL", "Capability", "EmbeddedPlatform", "Options", "TlsFiles"]

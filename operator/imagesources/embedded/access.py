@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from imagesources.embedded.errors import ApiError, NotAuthenticated
 from imagesources.embedded.ids import is_id
@@ -21,7 +21,13 @@ class Capability(StrEnum):
 
     SOURCES_VIEW = "images-sources-view"
     SOURCES_MANAGE = "images-sources-manage"
+    IMAGES_VIEW = "images-view"
+    IMAGES_MANAGE = "images-manage"
+    INTEGRATIONS_VIEW = "hubs-integrations-view"
+    INTEGRATIONS_MANAGE = "hubs-integrations-manage"
+    ROLES_MANAGE = "hubs-roles-manage"
     JOBS_VIEW = "apionly-jobs-view"
+    NOTIFICATIONS_LISTEN = "apionly-notifications-listen"
 
 
 ALL: frozenset[str] = frozenset(Capability)
@@ -36,15 +42,21 @@ class Caller:
         key_id: id of the API key; it is the creator of what it creates.
         hub_id: the hub that the key belongs to.
         roles: the names that an ACL can have for the key's role: its identifier and its id.
-        root: the role is above every ACL.
+        rank: of the role; it may change roles of a lower one.
+        root: the role is above every ACL, and every rank.
         capabilities: None means all.
     """
 
     key_id: str
     hub_id: str
     roles: tuple[str, ...]
+    rank: int
     root: bool
     capabilities: frozenset[str] | None
+
+    def has(self, capability: Capability) -> bool:
+        """Tell whether the caller has this capability."""
+        return self.capabilities is None or capability in self.capabilities
 
     def require(self, capability: Capability) -> None:
         """Refuse a caller without this capability.
@@ -52,7 +64,7 @@ class Caller:
         Raises:
             ApiError: 403.permissions, naming the capability.
         """
-        if self.capabilities is not None and capability not in self.capabilities:
+        if not self.has(capability):
             raise ApiError(
                 "403.permissions",
                 "Permission denied",
@@ -88,28 +100,42 @@ def viewers(acl: Json | None) -> Iterable[str]:
     return (role for role, entry in entries.items() if entry["view"])
 
 
+_HOLDERS = select(api_keys, roles.c.identifier, roles.c.rank, roles.c.root).join(
+    roles, api_keys.c.role_id == roles.c.id
+)
+
+
 def authenticate(connection: Connection, key: str, hub_id: str) -> Caller:
     """Find who holds this key, and check that it is one of this hub.
 
     Raises:
         NotAuthenticated: nobody holds it.
-        ApiError: 404.hub or 403.wrong-hub.
+        ApiError: 422.missing-argument without a hub, 404.hub or 403.wrong-hub.
     """
-    row = connection.execute(
-        select(api_keys, roles.c.identifier, roles.c.root)
-        .join(roles, api_keys.c.role_id == roles.c.id)
-        .where(api_keys.c.digest == digest(key))
-    ).one_or_none()
+    row = connection.execute(_HOLDERS.where(api_keys.c.digest == digest(key))).one_or_none()
     if row is None:
         raise NotAuthenticated("The API key is not valid.")
+    if not hub_id:
+        raise ApiError("422.missing-argument", "Missing argument", detail="The header X-Hub-Id is required.")
     if row.hub_id != hub_id:
         if not is_id(hub_id) or connection.scalar(select(hubs.c.id).where(hubs.c.id == hub_id)) is None:
             raise ApiError("404.hub", "Hub not found", detail="X-Hub-Id names no hub.")
         raise ApiError("403.wrong-hub", "Wrong hub", detail="The API key belongs to another hub.")
+    return _caller(row)
+
+
+def holder(connection: Connection, key_id: str) -> tuple[Caller, str] | None:
+    """Find an API key by its id; returns who holds it, and its digest."""
+    row = connection.execute(_HOLDERS.where(api_keys.c.id == key_id)).one_or_none()
+    return row and (_caller(row), row.digest)
+
+
+def _caller(row: Row[Any]) -> Caller:
     return Caller(
         key_id=row.id,
-        hub_id=hub_id,
+        hub_id=row.hub_id,
         roles=(row.identifier, row.role_id),
+        rank=row.rank,
         root=row.root,
         capabilities=None if row.all_capabilities else frozenset(row.capabilities),
     )

@@ -1,9 +1,10 @@
 """What an administrator sets up: hubs, roles and API keys; each is found by its name, or made."""
 
 import secrets
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from imagesources.embedded import clock
 from imagesources.embedded.access import ALL, digest
@@ -109,3 +110,41 @@ def key_exists(connection: Connection, hub_id: str, name: str) -> bool:
     """Tell whether a hub has a key of this name."""
     query = select(api_keys.c.id).where(api_keys.c.hub_id == hub_id, api_keys.c.name == name)
     return connection.scalar(query) is not None
+
+
+def revoke_key(connection: Connection, hub_id: str, name: str) -> bool:
+    """Make an API key useless, and tell whether there is one; it stays known as the creator of what it created."""
+    nobody_knows = digest(secrets.token_urlsafe(32))
+    of_name = (api_keys.c.hub_id == hub_id, api_keys.c.name == name)
+    changed = update(api_keys).where(*of_name).values(digest=nobody_knows, updated=clock.now())
+    return connection.execute(changed).rowcount == 1
+
+
+def find_hub(connection: Connection, name: str | None = None) -> str:
+    """Find a hub by its name or id; without one, the only hub that there is.
+
+    Raises:
+        ValueError: there is none, or it is not the only one.
+    """
+    query = select(hubs.c.id) if name is None else select(hubs.c.id).where((hubs.c.name == name) | (hubs.c.id == name))
+    found = connection.scalars(query.limit(2)).all()
+    if len(found) != 1:
+        what = "there is no hub" if name is None else f"there is no hub {name!r}"
+        raise ValueError("there are several hubs: name one" if found else what)
+    return str(found[0])
+
+
+def list_hubs(connection: Connection) -> Sequence[RowMapping]:
+    """List all hubs."""
+    return connection.execute(select(hubs).order_by(hubs.c.id)).mappings().all()
+
+
+def list_roles(connection: Connection, hub_id: str) -> Sequence[RowMapping]:
+    """List the roles of a hub."""
+    return connection.execute(select(roles).where(roles.c.hub_id == hub_id).order_by(roles.c.id)).mappings().all()
+
+
+def list_keys(connection: Connection, hub_id: str) -> Sequence[RowMapping]:
+    """List the API keys of a hub, each with the identifier of its ``role``; nothing tells their values."""
+    query = select(api_keys, roles.c.identifier.label("role")).join(roles, api_keys.c.role_id == roles.c.id)
+    return connection.execute(query.where(api_keys.c.hub_id == hub_id).order_by(api_keys.c.id)).mappings().all()

@@ -3,18 +3,22 @@
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import web
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from imagesources.embedded.access import Caller, Capability, authenticate
-from imagesources.embedded.database import Database
-from imagesources.embedded.errors import ApiError, NotAuthenticated
+from imagesources.embedded.database import Database, Query
+from imagesources.embedded.errors import ApiError, NotAuthenticated, identifier_taken
+from imagesources.embedded.feed import Feed
 from imagesources.embedded.limits import RateLimit
 from imagesources.embedded.options import Options
 from imagesources.embedded.worker import Worker
 
 LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Services:
 
     database: Database
     worker: Worker
+    feed: Feed
     options: Options
     limit: RateLimit
     instance: str
@@ -35,6 +40,17 @@ class Call:
     request: web.Request
     caller: Caller
     services: Services
+
+    async def write_unique(self, query: Query[T]) -> T:
+        """Write a resource whose identifier has to be unique.
+
+        Raises:
+            ApiError: 409.duplicate-found.
+        """
+        try:
+            return await self.services.database.write(query)
+        except IntegrityError as error:
+            raise identifier_taken() from error
 
 
 SERVICES = web.AppKey("services", Services)
@@ -62,8 +78,6 @@ async def _caller(request: web.Request, services: Services) -> Caller:
     if scheme.lower() != "bearer" or not key:
         raise NotAuthenticated("The header Authorization must carry a bearer token.")
     hub_id = request.headers.get("X-Hub-Id", "")
-    if not hub_id:
-        raise ApiError("422.missing-argument", "Missing argument", detail="The header X-Hub-Id is required.")
     return await services.database.read(lambda connection: authenticate(connection, key, hub_id))
 
 

@@ -70,6 +70,11 @@ def source_not_found() -> ApiError:
     return ApiError("404.image.source", "Image source not found")
 
 
+def identifier_taken() -> ApiError:
+    """There is another resource of this kind with the identifier, and it has to be unique."""
+    return ApiError("409.duplicate-found", "Duplicate found", detail="The identifier is taken.", source="/identifier")
+
+
 def invalid_argument(source: str, detail: str) -> ApiError:
     """Refuse a value; ``source`` is a JSON pointer, a query parameter being a member of the root."""
     return ApiError("422.invalid-argument", "Invalid argument", detail=detail, source=source)

@@ -6,7 +6,7 @@ The names of the topics are those of the platform's own clients: ``new``, ``upda
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select
 
@@ -76,9 +76,13 @@ class Reader:
 
     On PostgreSQL positions are given before the commit, so a smaller one can appear after a greater one. A gap is
     therefore looked at again for a while. What happens to one resource keeps its order, as its row is locked.
+
+    Args:
+        gap_time: seconds for which that is done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gap_time: float = GAP_TIME) -> None:
+        self._gap_time = gap_time
         self._seen = 0
         self._gaps: dict[int, float] = {}
 
@@ -98,7 +102,7 @@ class Reader:
         )
         return connection.execute(query).mappings().all()
 
-    def passed(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def passed(self, rows: Sequence[RowMapping]) -> None:
         """Note that these were read."""
         for position in (row["position"] for row in rows):
             self._gaps.pop(position, None)
@@ -106,7 +110,7 @@ class Reader:
             self._seen = max(self._seen, position)
 
     def _remember(self, positions: set[int] | range) -> None:
-        self._gaps |= dict.fromkeys(positions, time.monotonic() + GAP_TIME)
+        self._gaps |= dict.fromkeys(positions, time.monotonic() + self._gap_time)
 
     def _open_gaps(self) -> list[int]:
         now = time.monotonic()

@@ -1,10 +1,10 @@
 """Jobs: their lists, and how one starts."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, insert, select
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select
 
 from imagesources.embedded import clock, events
 from imagesources.embedded.access import Caller
@@ -17,6 +17,7 @@ from imagesources.embedded.schema import jobs
 FILTERS: Final = ("range-start", "range-end", "search", "state")
 SORT_KEYS: Final[Columns] = {key: jobs.c[key] for key in ("id", "caption", "queue", "state", "queued")}
 STATES: Final = ("new", "queued", "error", "scheduled", "expired", "running", "completed")
+_USED: Final = ("queued", "running", "completed", "error")
 
 LIFETIME: Final = 24 * 60 * 60 * 1000
 """Milliseconds for which a job says that it is of interest (``expires``)."""
@@ -37,8 +38,7 @@ def _filtered(hub_id: str, listing: Listing) -> Select[Any]:
     if "range-end" in listing.filters:
         query = query.where(jobs.c.queued <= listing.moment("range-end"))
     if "search" in listing.filters:
-        text = listing.filters["search"]
-        query = query.where(jobs.c.caption.icontains(text, autoescape=True))
+        query = query.where(jobs.c.search.contains(listing.filters["search"].lower(), autoescape=True))
     return query
 
 
@@ -76,11 +76,13 @@ def start(connection: Connection, caller: Caller, plan: Plan, target: RowMapping
 
 def _queue(connection: Connection, caller: Caller, plan: Plan, target: RowMapping) -> str:
     now, job_id, object_id = clock.now(), new_id(), target["id"]
+    caption = f"{plan.caption} {target['name'] or target['identifier']}"[:255]
     connection.execute(
         insert(jobs).values(
             id=job_id,
             hub_id=caller.hub_id,
-            caption=f"{plan.caption} {target['name'] or target['identifier']}"[:255],
+            caption=caption,
+            search=f"{job_id}\n{caption}\n{object_id}".lower(),
             queue=f"{plan.lifecycle.topic.replace('.', '-')}-{object_id}",
             hash=hashlib.sha256(f"{plan.tasks[-1].header} {object_id}".encode()).hexdigest(),
             creator_id=caller.key_id,
@@ -101,3 +103,9 @@ def upcoming(connection: Connection, limit: int) -> Sequence[tuple[str, int]]:
     """List the unfinished jobs whose next transition comes first, each with its time in milliseconds."""
     query = select(jobs.c.id, jobs.c.due).where(jobs.c.due.is_not(None)).order_by(jobs.c.due).limit(limit)
     return [(row.id, row.due) for row in connection.execute(query)]
+
+
+def count_by_state(connection: Connection) -> Mapping[str, int]:
+    """Count the jobs of all hubs in each state that they can have here."""
+    query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+    return dict.fromkeys(_USED, 0) | dict(connection.execute(query).tuples().all())

@@ -105,7 +105,7 @@ def several(query: MultiMapping[str], name: str, known: tuple[str, ...] = ()) ->
     Raises:
         ApiError: a value is not one of those known, where some are given.
     """
-    values = tuple(part for value in query.getall(name, ()) for part in value.split(",") if part)
+    values = tuple(part for value in query.getall(name, ()) for part in value.split(",") if part or known)
     if known and not set(values) <= set(known):
         raise invalid_argument(f"/{name}", f"The values are: {', '.join(known)}")
     return values

@@ -27,9 +27,7 @@ REMOVE_SOURCE: Final = Plan(
             "Remove source",
             "images.sources.remove",
             (
-                Step(
-                    "Erase credentials", "Forgets the credentials of its origin.", store.erase_credentials, can_fail=True
-                ),
+                Step("Erase credentials", "Forgets those of its origin.", store.erase_credentials, can_fail=True),
                 Step("Remove source", "Takes the image source out of the hub.", store.mark_deleted),
             ),
         ),

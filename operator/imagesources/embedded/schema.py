@@ -152,14 +152,16 @@ jobs = Table(
     Column("completed", BigInteger),
     Column("expires", BigInteger, nullable=False),
     Column("due", BigInteger),
+    Column("search", Text, nullable=False),
     Column("tasks", _JSON, nullable=False),
-    *(Index(f"jobs_by_{key}", "hub_id", key, "id") for key in ("state", "queued")),
+    *(Index(f"jobs_by_{key}", "hub_id", key, "id") for key in ("caption", "queue", "state", "queued")),
     Index("jobs_by_id", "hub_id", "id"),
     Index("jobs_by_due", "due"),
 )
 """``action`` and ``object_id`` say what the job does to which resource.
 
-``due`` is when the next transition of an unfinished job is to be made; NULL once it has ended.
+``due`` is when the next transition of an unfinished job is to be made; NULL once it has ended. ``search`` is as for
+``sources``.
 """
 
 integrations = Table(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
 from aiohttp import web
@@ -14,12 +14,17 @@ from imagesources.embedded import admin
 from imagesources.embedded.access import ALL
 from imagesources.embedded.database import Database
 from imagesources.embedded.endpoint import Services
+from imagesources.embedded.feed import Feed
 from imagesources.embedded.limits import RateLimit
 from imagesources.embedded.options import Options
 from imagesources.embedded.routes import application
+from imagesources.embedded.tls import Certificate, TlsFiles
 from imagesources.embedded.worker import Worker
 
 LOG = logging.getLogger(__name__)
+
+LINE_LIMIT = 64 * 1024
+"""Bytes that a request's first line may have: a query may repeat a parameter many times."""
 
 STOP_TIME = 10.0
 """Seconds that requests in flight have to finish at a stop."""
@@ -41,32 +46,43 @@ class EmbeddedPlatform:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, database_url: str, listen: str = "127.0.0.1:0", *, options: Options | None = None
+        cls,
+        database_url: str,
+        listen: str = "127.0.0.1:0",
+        *,
+        options: Options | None = None,
+        tls: TlsFiles | None = None,
     ) -> AsyncIterator[Self]:
         """Serve until the end of the context; then finish requests in flight and stop jobs between two steps.
 
         Args:
-            database_url: an SQLAlchemy URL, such as ``sqlite:///platform.db``.
+            database_url: an SQLAlchemy URL, such as ``sqlite:///platform.db`` or ``postgresql://host/platform``.
             listen: ``host:port``; port 0 is a free one.
             options: how it behaves.
+            tls: what to serve https with; without it, http is served.
 
         Raises:
-            ValueError: the URL or the address is none, or the database is in memory.
+            ValueError: the URL or the address is none, the database is in memory or that of a newer program, or the
+                TLS files are no certificate and key.
             sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
-            OSError: the address cannot be listened on.
+            OSError: the address cannot be listened on, or a file cannot be read.
         """
         host, port = _address(listen)
         options = options or Options()
+        certificate = Certificate(tls) if tls else None
         database = await Database.open(database_url)
-        try:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(database.close)
             instance = await database.instance()
-            worker = Worker(database, options)
-            services = Services(database, worker, options, RateLimit(options.requests_per_second), instance)
-            async with _serving(services, host, port) as url, _working(worker):
-                LOG.info("embedded platform %s serves %s", instance, url)
-                yield cls(database, url, instance)
-        finally:
-            await database.close()
+            worker, feed = Worker(database, options), Feed(database)
+            services = Services(database, worker, feed, options, RateLimit(options.requests_per_second), instance)
+            url = await stack.enter_async_context(_serving(services, host, port, certificate))
+            await stack.enter_async_context(_running(worker))
+            await stack.enter_async_context(_running(feed))
+            if certificate:
+                await stack.enter_async_context(_running(certificate))
+            LOG.info("embedded platform %s serves %s", instance, url)
+            yield cls(database, url, instance)
         LOG.info("embedded platform %s has stopped", instance)
 
     async def ensure_hub(self, name: str, *, hub_id: str | None = None) -> str:
@@ -130,25 +146,27 @@ class EmbeddedPlatform:
 
 
 @asynccontextmanager
-async def _serving(services: Services, host: str, port: int) -> AsyncIterator[str]:
-    runner = web.AppRunner(application(services), access_log=None, shutdown_timeout=STOP_TIME)
+async def _serving(services: Services, host: str, port: int, certificate: Certificate | None) -> AsyncIterator[str]:
+    app = application(services)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_TIME, max_line_size=LINE_LIMIT)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        scheme, context = ("https", certificate.context) if certificate else ("http", None)
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
         bound = runner.addresses[0][1]
         shown = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
-        yield f"http://{f'[{shown}]' if ':' in shown and '[' not in shown else shown}:{bound}"
+        yield f"{scheme}://{f'[{shown}]' if ':' in shown and '[' not in shown else shown}:{bound}"
     finally:
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def _working(worker: Worker) -> AsyncIterator[None]:
-    task = asyncio.create_task(worker.run(), name="embedded-jobs")
+async def _running(service: Worker | Feed | Certificate) -> AsyncIterator[None]:
+    task = asyncio.create_task(service.run(), name=type(service).__name__)
     try:
         yield
     finally:
-        worker.stop()
+        service.stop()
         await task
 
 

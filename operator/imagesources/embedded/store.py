@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, exists, insert, or_, select, true
 
-from imagesources.embedded import clock
+from imagesources.embedded import clock, integrations
 from imagesources.embedded.access import Caller, Privilege, viewers
 from imagesources.embedded.errors import ApiError, source_not_found
 from imagesources.embedded.ids import is_id, new_id
@@ -63,10 +63,21 @@ class SourceStore:
         """
         return self._find(connection, source_id, "view")
 
+    def several(self, connection: Connection, source_ids: set[str]) -> Sequence[RowMapping]:
+        """Find those of these sources that are not deleted and that the caller may view."""
+        there = (sources.c.hub_id == self.caller.hub_id, sources.c.state != SourceState.DELETED.value)
+        query = select(sources).where(sources.c.id.in_(source_ids), *there, self._viewable()).order_by(sources.c.id)
+        return connection.execute(query).mappings().all()
+
     def create(self, connection: Connection, wanted: CreateSource) -> RowMapping:
-        """Add a source."""
+        """Add a source.
+
+        Raises:
+            ApiError: 404.hub.integration or 422.invalid-argument for its builder.
+        """
         source_id, now, name = new_id(), clock.now(), wanted.effective_name()
         parts = sent(wanted)
+        integrations.require_builder(connection, self.caller.hub_id, parts.get("builder"))
         row = {
             "id": source_id,
             "hub_id": self.caller.hub_id,
@@ -89,10 +100,12 @@ class SourceStore:
         """Replace the top-level properties that were sent; identifier null means the token of the name.
 
         Raises:
-            ApiError: 404.image.source, 403.permissions, or 403.invalid-state while it is being deleted.
+            ApiError: 404.image.source, 403.permissions, 403.invalid-state while it is being deleted, or
+                404.hub.integration or 422.invalid-argument for its builder.
         """
         row = self._changeable(connection, source_id, "modify")
         changes = sent(wanted)
+        integrations.require_builder(connection, self.caller.hub_id, changes.get("builder"))
         if "identifier" in changes and not changes["identifier"]:
             changes["identifier"] = tokenize(changes.get("name", row["name"]))
         if not changes:
@@ -119,6 +132,14 @@ class SourceStore:
             ApiError: 404.image.source, or 403.permissions.
         """
         return self._find(connection, source_id, "manage", lock=True)
+
+    def begin_image(self, connection: Connection, source_id: str) -> RowMapping:
+        """Lock a source that an image is made from; who may view it may do that.
+
+        Raises:
+            ApiError: 404.image.source, 403.permissions, or 403.invalid-state while it is being deleted.
+        """
+        return self._changeable(connection, source_id, "view")
 
     def _changeable(self, connection: Connection, source_id: str, privilege: Privilege) -> RowMapping:
         row = self._find(connection, source_id, privilege, lock=True)

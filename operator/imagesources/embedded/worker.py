@@ -57,13 +57,14 @@ class Worker:
         """Make each transition that is due, and tell the seconds until the next one."""
         upcoming = await self._database.read(lambda connection: jobs.upcoming(connection, BATCH))
         started = clock.now()
-        for job_id, due in upcoming:
+        ready = [job_id for job_id, due in upcoming if due <= started]
+        for job_id in ready:
             if self._stopping:
                 return 0
-            if due > started:
-                return min((due - started) / 1000, IDLE)
             await self._advance(job_id)
-        return 0 if upcoming else IDLE
+        if ready:
+            return 0  # what was advanced may be the next one to be due
+        return min((upcoming[0][1] - started) / 1000, IDLE) if upcoming else IDLE
 
     async def _advance(self, job_id: str) -> None:
         fault = self._faults > 0

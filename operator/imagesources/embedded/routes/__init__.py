@@ -3,14 +3,21 @@
 from aiohttp import web
 
 from imagesources.embedded.endpoint import SERVICES, Services, error_envelope
+from imagesources.embedded.metrics import METRICS, Metrics, count_requests
 from imagesources.embedded.requests import BODY_LIMIT
-from imagesources.embedded.routes import health, jobs, sources
+from imagesources.embedded.routes import health, images, integrations, jobs, notifications, roles, sources
+
+ROUTES = tuple(
+    route
+    for resource in (health, sources, jobs, images, integrations, roles, notifications)
+    for route in resource.ROUTES
+)
+"""Every operation that is served."""
 
 
 def application(services: Services) -> web.Application:
     """Put the API together."""
-    app = web.Application(middlewares=[error_envelope], client_max_size=BODY_LIMIT)
-    app[SERVICES] = services
-    for resource in (health, sources, jobs):
-        app.add_routes(resource.ROUTES)
+    app = web.Application(middlewares=[count_requests, error_envelope], client_max_size=BODY_LIMIT)
+    app[SERVICES], app[METRICS] = services, Metrics()
+    app.add_routes(ROUTES)
     return app

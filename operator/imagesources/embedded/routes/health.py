@@ -1,9 +1,11 @@
-"""``/healthz``: is the platform able to answer?"""
+"""For those who run the platform, without a key: ``/healthz`` and ``/metrics``."""
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import select
 
 from imagesources.embedded.endpoint import SERVICES
+from imagesources.embedded.metrics import METRICS
 from imagesources.embedded.schema import instance
 
 
@@ -13,4 +15,10 @@ async def health(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
 
-ROUTES = (web.get("/healthz", health),)
+async def metrics(request: web.Request) -> web.Response:
+    """Answer what was counted since the start, for Prometheus."""
+    body = await request.app[METRICS].exposition(request.app[SERVICES].database)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+ROUTES = (web.get("/healthz", health), web.get("/metrics", metrics))

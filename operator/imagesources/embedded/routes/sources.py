@@ -1,12 +1,12 @@
 """The operations on image sources."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 from sqlalchemy import Connection, RowMapping
 
-from imagesources.embedded import removal, render
+from imagesources.embedded import images, integrations, removal, render
 from imagesources.embedded.access import Capability
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.listing import read_listing, several
@@ -27,7 +27,7 @@ async def list_sources(call: Call) -> web.Response:
 
     def query(connection: Connection) -> Json:
         rows = SourceStore(call.caller).page(connection, listing)
-        return view.answer([view.write(row) for row in rows], connection, rows)
+        return view.answer(view.write(connection, rows), connection, rows)
 
     return web.json_response(await call.services.database.read(query))
 
@@ -37,8 +37,8 @@ async def get_source(call: Call) -> web.Response:
     view = _View(call)
 
     def query(connection: Connection) -> Json:
-        row = SourceStore(call.caller).get(connection, _source_id(call))
-        return view.answer(view.write(row), connection, [row])
+        rows = [SourceStore(call.caller).get(connection, _source_id(call))]
+        return view.answer(view.write(connection, rows)[0], connection, rows)
 
     return web.json_response(await call.services.database.read(query))
 
@@ -87,18 +87,28 @@ class _View:
         self._images_count = "images_count" in several(query, "meta", METAS)
         self._mask = call.services.options.mask_credentials
         self._platform_id = call.services.instance
+        self._hub_id = call.caller.hub_id
 
-    def write(self, row: RowMapping) -> Json:
-        return render.source(row, mask=self._mask, images_count=self._images_count)
+    def write(self, connection: Connection, rows: Sequence[RowMapping]) -> list[Json]:
+        if not self._images_count:
+            return [render.source(row, mask=self._mask) for row in rows]
+        counts = images.counts(connection, (row["id"] for row in rows))
+        return [render.source(row, mask=self._mask, counts=counts.get(row["id"], {})) for row in rows]
 
     def answer(self, data: object, connection: Connection, rows: Sequence[RowMapping]) -> Json:
-        """Wrap the data, and add what it refers to; a hub has no integrations here yet."""
+        """Wrap the data, and add what it refers to."""
         includes: Json = {}
         if "creators" in self._include:
             includes["creators"] = render.creators(connection, rows, self._platform_id)
         if "integrations" in self._include:
-            includes |= {"integrations": {}, "integrations:identifiers": {}}
+            includes |= includes_of_builders(connection, self._hub_id, rows)
         return {"data": data, "includes": includes} if self._include else {"data": data}
+
+
+def includes_of_builders(connection: Connection, hub_id: str, rows: Iterable[RowMapping]) -> Json:
+    """Write the integrations that sources name as builders, each once, and which identifier means which."""
+    names = {name for row in rows if (name := (row["builder"] or {}).get("integration_id"))}
+    return render.integrations(integrations.named(connection, hub_id, names))
 
 
 def _source_id(call: Call) -> str:

@@ -173,13 +173,16 @@ def _jobs() -> None:
         sa.Column("completed", sa.BigInteger(), nullable=True),
         sa.Column("expires", sa.BigInteger(), nullable=False),
         sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("search", sa.Text(), nullable=False),
         sa.Column("tasks", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["creator_id"], ["api_keys.id"]),
         sa.ForeignKeyConstraint(["hub_id"], ["hubs.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("jobs_by_caption", "jobs", ["hub_id", "caption", "id"])
     op.create_index("jobs_by_due", "jobs", ["due"])
     op.create_index("jobs_by_id", "jobs", ["hub_id", "id"])
+    op.create_index("jobs_by_queue", "jobs", ["hub_id", "queue", "id"])
     op.create_index("jobs_by_queued", "jobs", ["hub_id", "queued", "id"])
     op.create_index("jobs_by_state", "jobs", ["hub_id", "state", "id"])
 
