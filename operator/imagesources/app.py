@@ -102,6 +102,8 @@ class Operator:
             await asyncio.to_thread(self.watch.stop, 10.0)
 
     async def _prime(self) -> None:
+        if not self.settings.namespaces:
+            self.directory.namespace_labels = await self.api.namespace_labels()
         for kind in (Hub,) if self.settings.namespaces else (Hub, ClusterHub):
             for body in await self._list(kind.plural):
                 body.setdefault("kind", kind.__name__)

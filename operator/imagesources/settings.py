@@ -47,4 +47,4 @@ class Settings:
     job_poll_most: float = 15.0
     job_write_interval: float = 5.0
     relist: float = 600.0
-    stop_grace: float = 20.0
+    stop_grace: float = 10.0

@@ -15,6 +15,13 @@ OWNER = {"view": True, "modify": True, "manage": True}
 VIEWER = {"view": True, "modify": False, "manage": False}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def build_farm(running: Scene) -> None:
+    """An integration of the hub that builds images."""
+    integration = {"name": "The farm", "identifier": "build-farm", "vendor": "depot"}
+    running.platform("POST", "/v1/hubs/current/integrations", integration)
+
+
 def test_create(stage: Scene) -> None:
     """A new resource becomes Ready with its id and identifier, for three writes and two requests."""
     with stage.spending("create") as spent:

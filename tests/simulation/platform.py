@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.values import clone
+from tests.simulation.values import clone, wall_clock
 
 from imagesources.platform.errors import Refused
 from imagesources.platform.models import ZERO_TIME
@@ -60,7 +60,7 @@ class Platform:
             "acl": clone(body.get("acl")),
             "creator": {"id": creator, "type": "api-key"},
             "state": {"current": "live", "changed": _EPOCH},
-            "events": {"created": _EPOCH, "updated": _EPOCH, "deleted": _NOT_YET},
+            "events": {"created": wall_clock().isoformat(), "updated": _EPOCH, "deleted": _NOT_YET},
         }
         self.posted[source_id] = body["identifier"]
         self.writes.append(("create", source_id))

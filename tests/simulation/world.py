@@ -11,6 +11,7 @@ from tests.simulation.loop import PROCESS
 from tests.simulation.network import Network, SimulatedClient
 from tests.simulation.platform import HUB_ID, Platform
 from tests.simulation.schedule import Schedule
+from tests.simulation.values import wall_clock
 
 from imagesources.hubs.budget import CallBudget
 from imagesources.hubs.directory import HubDirectory
@@ -68,7 +69,7 @@ class OperatorProcess:
             api, cache, Recorder(api), lambda key: handlers.source_gone(key),
             lambda *written: handlers.source_written(*written), seen,
         )  # fmt: skip
-        operator = Engine(port, directory, SETTINGS)
+        operator = Engine(port, directory, SETTINGS, wall_clock=wall_clock, started_at=wall_clock())
 
         async def reconcile(key: tuple[str, str]) -> Next:
             self.world.count_pass()

@@ -1,85 +1,50 @@
-"""What is done next: each case by name, and what must hold whatever is the case."""
+"""What is done next while a resource exists: each case by name."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.support.builders import (
-    MARKER,
-    ORIGIN,
-    UNRESTRICTED,
-    access,
-    acl,
-    doubt,
-    observed,
-    record,
-    source,
-    source_id,
-    wanted,
+from tests.support.builders import MARKER, ORIGIN, UNRESTRICTED, access, acl, source
+from tests.support.documents import SOURCE_ID
+from tests.support.plans import (
+    CARRIER,
+    DELETING_SOURCE,
+    EDITED,
+    HIGH,
+    IN_DOUBT,
+    LOW,
+    NEW_NAME,
+    NO_ID,
+    NO_INTENT,
+    NOTHING,
+    OTHER,
+    RIVAL,
+    SECOND,
+    Case,
 )
-from tests.support.documents import JOB_ID, SOURCE_ID
 
 from imagesources.reconcile.model import (
     Create,
-    Delete,
     FindMarker,
     FinishCreate,
     ForgetId,
     Intend,
     Look,
-    Release,
     RemoveExtra,
     Rest,
     SaveId,
-    Step,
     Update,
     UpdateAccess,
-    Wait,
-    WatchJob,
 )
-from imagesources.reconcile.plan import DELETING, plan
 from imagesources.resources.conditions import Reason
 
 Json = dict[str, Any]
 
-OTHER = "ImageSource shop/other"
-LOW, HIGH = source_id(1), "f" * 24
-NEW_NAME = {"name": "New", "origin": ORIGIN}
 NAMED = {"name": "Web", "origin": ORIGIN}
-IN_DOUBT: Json = {"clear": False, "settled_in": 0.0, "over_in": 0.0, "absences": 0}
-DEFAULTS = {"name": "Web"}
 POST = {"name": "Web", "origin": ORIGIN, "type": "direct", "identifier": MARKER}
-EDITED = {"settled_generation": 0}
-"""The spec has changed since the source was last in order."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What differs from a settled resource with a source that is as wanted, and the step (for Wait: its reason)."""
-
-    step: Step | tuple[Reason, bool]
-    wanted: Json = field(default_factory=dict)
-    record: Json = field(default_factory=dict)
-    observed: Json = field(default_factory=dict)
-    doubt: Json = field(default_factory=dict)
-
-
-def gone(permanent: bool) -> tuple[Reason, bool]:
-    """Returns how a Wait for a source that is gone is written here."""
-    return Reason.SOURCE_GONE, permanent
-
-
-NO_ID: Json = {"id": None, "settled_generation": -1}
-NOTHING: Json = {"source": None}
-CARRIER = source(id=LOW, identifier=MARKER)
-SECOND = source(id=HIGH, identifier=MARKER)
-DYING = source(id=HIGH, identifier=MARKER, state="deleting")
-RIVAL = source(id=HIGH)
 ADOPT: Json = {"adopt_id": HIGH}
 ADOPT_BY_NAME: Json = {"adopt_identifier": "web"}
 OBSERVE: Json = {"observe_only": True, "adopt_id": SOURCE_ID}
-END: Json = {"exists": False, "fields": {}}
-DELETING_SOURCE = source(state="deleting")
+GONE, GOING = (Reason.SOURCE_GONE, True), (Reason.SOURCE_GONE, False)
 
 CASES = {
     # a resource that is there, whatever its source
@@ -103,7 +68,7 @@ CASES = {
         record=EDITED,
         observed={"source": source(builder={"integration_id": "farm"})},
     ),
-    "new": Case(Intend(), record=NO_ID | {"intent": False, "finalizer": False}, observed=NOTHING),
+    "new": Case(Intend(), record=NO_INTENT, observed=NOTHING),
     "finalizer taken away by a person": Case(Intend(), record={"intent": False, "finalizer": False}),
     # without a source
     "nothing there": Case(Create(POST), record=NO_ID, observed=NOTHING),
@@ -193,7 +158,7 @@ CASES = {
     "observe without finalizer or intent": Case(
         SaveId(source(), adopted=True),
         wanted=OBSERVE,
-        record=NO_ID | {"intent": False, "finalizer": False},
+        record=NO_INTENT,
         observed=NOTHING | {"adoptable": (source(),)},
     ),
     "observe while suspended": Case(
@@ -212,10 +177,10 @@ CASES = {
         observed={"adoptable": (source(),)},
     ),
     "observe one that was deleted": Case(
-        gone(permanent=True), wanted=OBSERVE, observed=NOTHING | {"adoptable": (), "gone": True}
+        GONE, wanted=OBSERVE, observed=NOTHING | {"adoptable": (), "gone": True}
     ),
     "observe one in state deleted": Case(
-        gone(permanent=True),
+        GONE,
         wanted=OBSERVE,
         observed={"source": source(state="deleted"), "adoptable": (source(state="deleted"),), "gone": True},
     ),
@@ -236,8 +201,8 @@ CASES = {
     ),
     # with a source
     "deleted by others": Case(ForgetId(), observed=NOTHING | {"gone": True}),
-    "deleted by others, reported": Case(gone(permanent=True), wanted={"correct_drift": False}, observed={"gone": True}),
-    "deleted by others, adopted": Case(gone(permanent=True), record={"adopted": True}, observed={"gone": True}),
+    "deleted by others, reported": Case(GONE, wanted={"correct_drift": False}, observed={"gone": True}),
+    "deleted by others, adopted": Case(GONE, record={"adopted": True}, observed={"gone": True}),
     "deleted by others, with a second one": Case(
         ForgetId(), observed=NOTHING | {"gone": True, "carriers": (SECOND,)}
     ),
@@ -249,7 +214,7 @@ CASES = {
     "out of sight": Case(Look(SOURCE_ID), observed=NOTHING),
     "being deleted by others, says a list": Case(Look(SOURCE_ID), observed={"source": DELETING_SOURCE}),
     "being deleted by others": Case(
-        gone(permanent=False), observed={"source": DELETING_SOURCE, "direct": True}
+        GOING, observed={"source": DELETING_SOURCE, "direct": True}
     ),
     "removed as a second one, and kept since": Case(
         ForgetId(), observed={"source": source(identifier=MARKER, state="deleting"), "direct": True}
@@ -357,81 +322,13 @@ CASES = {
     "not converging, access": Case(
         (Reason.DRIFT_NOT_CONVERGING, True), wanted={"access": access()}, record=EDITED, observed={"unconverged": 3}
     ),
-    # being deleted
-    "end: not ours to hold": Case(Rest(), wanted=END, record={"finalizer": False}),
-    "end: orphan": Case(Release(), wanted=END | {"orphan": True}),
-    "end: orphan, suspended": Case(Release(), wanted=END | {"orphan": True, "suspended": True}),
-    "end: only observed": Case(Release(), wanted=END | {"observe_only": True, "adopt_id": SOURCE_ID}),
-    "end: nothing was ever begun": Case(Release(), wanted=END, record=NO_ID | {"intent": False}, observed=NOTHING),
-    "end: suspended": Case((Reason.SUSPENDED, False), wanted=END | {"suspended": True}),
-    "end: live": Case(Delete(SOURCE_ID), wanted=END),
-    "end: another claims it": Case((Reason.ALREADY_CLAIMED, True), wanted=END, observed={"claimant": OTHER}),
-    "end: out of sight": Case(Look(SOURCE_ID), wanted=END, observed=NOTHING),
-    "end: job to be asked for": Case(WatchJob(JOB_ID), wanted=END, observed={"job_id": JOB_ID, "job_next_in": 0.0}),
-    "end: job to be waited for": Case(
-        Wait(DELETING, 1.5), wanted=END, observed={"job_id": JOB_ID, "job_next_in": 1.5}
-    ),
-    "end: job ended": Case(Look(SOURCE_ID), wanted=END, observed={"look_due": True}),
-    "end: deleting without a job": Case(
-        Wait(DELETING, 1.5), wanted=END, observed={"source": DELETING_SOURCE, "job_next_in": 1.5}
-    ),
-    "end: deleting, and the job failed": Case(
-        Delete(SOURCE_ID), wanted=END, observed={"source": DELETING_SOURCE, "job_failed": True}
-    ),
-    "end: deleting, and asked for long ago": Case(
-        Delete(SOURCE_ID), wanted=END, observed={"source": DELETING_SOURCE, "delete_due": True}
-    ),
-    "end: gone": Case(Release(), wanted=END, observed=NOTHING | {"gone": True}),
-    "end: gone, with a second one": Case(
-        RemoveExtra(HIGH), wanted=END, observed=NOTHING | {"gone": True, "carriers": (SECOND,)}
-    ),
-    "end: no id, an earlier create shows": Case(
-        SaveId(CARRIER), wanted=END, record=NO_ID, observed=NOTHING | {"carriers": (CARRIER, SECOND)}
-    ),
-    "end: no id, an earlier create is being deleted": Case(
-        SaveId(DYING), wanted=END, record=NO_ID, observed=NOTHING | {"dying": (DYING,)}
-    ),
-    "end: gone, a second one is being deleted": Case(
-        Wait(DELETING, 1.5),
-        wanted=END,
-        observed=NOTHING | {"gone": True, "dying": (DYING,), "job_next_in": 1.5},
-    ),
-    "end: gone, a second one is to be looked at": Case(
-        Look(HIGH), wanted=END, observed=NOTHING | {"gone": True, "dying": (DYING,)}
-    ),
-    "end: gone, a second one was asked to go long ago": Case(
-        RemoveExtra(HIGH), wanted=END, observed=NOTHING | {"gone": True, "dying": (DYING,), "delete_due": True}
-    ),
-    "end: no id, one may still arrive": Case(
-        (Reason.OUTCOME_UNKNOWN, False), wanted=END, record=NO_ID, observed=NOTHING, doubt=IN_DOUBT | {"over_in": 30.0}
-    ),
-    "end: no id, look": Case(
-        FindMarker(), wanted=END, record=NO_ID, observed=NOTHING, doubt=IN_DOUBT | {"absences": 1}
-    ),
-    "end: no id, looked twice": Case(
-        Release(), wanted=END, record=NO_ID, observed=NOTHING, doubt=IN_DOUBT | {"absences": 2}
-    ),
-    "end: no id, no doubt": Case(Release(), wanted=END, record=NO_ID, observed=NOTHING),
-    "end: gone, one may still arrive": Case(
-        (Reason.OUTCOME_UNKNOWN, False),
-        wanted=END,
-        observed=NOTHING | {"gone": True},
-        doubt=IN_DOUBT | {"over_in": 30.0},
-    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_plan(name: str) -> None:
     """In each case there is one step to do."""
-    case = CASES[name]
-    step = plan(wanted(**case.wanted), record(**case.record), observed(**case.observed), doubt(**case.doubt))
-    if isinstance(case.step, tuple):
-        assert isinstance(step, Wait), step
-        assert step.problem is not None
-        assert (step.problem.reason, step.problem.permanent) == case.step
-    else:
-        assert step == case.step
+    CASES[name].check()
 
 
 @pytest.mark.parametrize(
@@ -441,25 +338,17 @@ def test_plan(name: str) -> None:
         pytest.param("adopt one of two", ["identifier web", "2"], id="ambiguous"),
         pytest.param("adopt what another manages", [OTHER, HIGH], id="claimed"),
         pytest.param("adopt another type", ["bucket", "direct"], id="type"),
-        pytest.param("end: another claims it", [OTHER, "Orphan"], id="claimed at the end"),
-        pytest.param("end: suspended", ["spec.suspend", "Orphan"], id="suspended at the end"),
         pytest.param("not converging", ["name"], id="not converging"),
         pytest.param("not converging, access", ["acl"], id="access not converging"),
+        pytest.param("drifted again and again", ["name", "driftPolicy"], id="changed elsewhere"),
         pytest.param("deleted by others, adopted", [SOURCE_ID], id="gone"),
     ],
 )
 def test_plan_message(name: str, words: list[str]) -> None:
     """A wait says which object is meant, and what to do."""
-    case = CASES[name]
-    step = plan(wanted(**case.wanted), record(**case.record), observed(**case.observed), doubt(**case.doubt))
-    assert isinstance(step, Wait)
-    assert step.problem is not None
-    assert [word for word in words if word not in step.problem.message] == []
+    assert CASES[name].misses(words) == []
 
 
-def test_wait_for_job_says_deleting() -> None:
-    """Waiting for a doubtful create tells when to look: not before it has had its time."""
-    case = CASES["doubt: too early to look"]
-    step = plan(wanted(), record(**case.record), observed(**case.observed), doubt(**case.doubt))
-    assert isinstance(step, Wait)
-    assert step.seconds == 2.0
+def test_plan_waits_for_doubt() -> None:
+    """A doubtful create is looked for when it has had its time to show, not before."""
+    assert CASES["doubt: too early to look"].waited().seconds == 2.0

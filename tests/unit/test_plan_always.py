@@ -8,20 +8,21 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import (
-    MARKER,
-    ORIGIN,
-    UNRESTRICTED,
-    access,
-    acl,
-    doubt,
-    observed,
-    record,
-    source,
-    source_id,
-    wanted,
-)
+from tests.support.builders import MARKER, UNRESTRICTED, access, acl, doubt, observed, record, source, wanted
 from tests.support.documents import JOB_ID, SOURCE_ID
+from tests.support.plans import (
+    CARRIER,
+    DELETING_SOURCE,
+    DYING,
+    HIGH,
+    IN_DOUBT,
+    LOW,
+    NEW_NAME,
+    NO_ID,
+    NO_INTENT,
+    OTHER,
+    RIVAL,
+)
 
 from imagesources.platform.models import Acl, Source
 from imagesources.reconcile.differences import access_differs, differences, only_widens
@@ -49,15 +50,7 @@ from imagesources.reconcile.plan import create_body, plan
 
 Json = dict[str, Any]
 
-OTHER = "ImageSource shop/other"
-LOW, HIGH = source_id(1), "f" * 24
-NEW_NAME = {"name": "New", "origin": ORIGIN}
-NO_ID: Json = {"id": None, "settled_generation": -1}
-IN_DOUBT: Json = {"clear": False, "settled_in": 0.0, "over_in": 0.0, "absences": 0}
-CARRIER, OTHER_CARRIER = (source(id=one, identifier=MARKER) for one in (LOW, "e" * 24))
-DYING = source(id=HIGH, identifier=MARKER, state="deleting")
-RIVAL = source(id=HIGH)
-DELETING_SOURCE = source(state="deleting")
+OTHER_CARRIER = source(id="e" * 24, identifier=MARKER)
 
 PLATFORM_WRITES = Create | FinishCreate | Update | UpdateAccess | RemoveExtra | Delete
 
@@ -92,7 +85,7 @@ _ENDS = _all(wanted, suspended=_BOTH, observe_only=_BOTH, orphan=_BOTH, exists=(
 _WITHOUT_ID = [
     record(**NO_ID),
     record(**NO_ID | {"intent": False}),
-    record(**NO_ID | {"intent": False, "finalizer": False}),
+    record(**NO_INTENT),
 ]
 _WITH_ID = [
     *_all(record, settled_generation=(0, 1)),

@@ -8,12 +8,10 @@ import pytest
 from tests.support import documents
 from tests.support.builders import (
     LATER,
-    MARKER,
     NOW,
     PIN,
     UNRESTRICTED,
     access,
-    acl,
     image_source,
     source,
     wanted,
@@ -30,7 +28,7 @@ from imagesources.reconcile.status import (
 )
 from imagesources.resources.conditions import Condition, Reason
 from imagesources.resources.imagesource import ImageSource
-from imagesources.resources.status import Drift, DriftField, ImageSourceStatus, Pin
+from imagesources.resources.status import ImageSourceStatus, Pin
 
 Json = dict[str, Any]
 
@@ -255,50 +253,6 @@ def test_long_message_is_cut() -> None:
     assert all(len(condition.message) <= 4096 for condition in found.status.conditions)
 
 
-def test_describe_mirrors_source() -> None:
-    """What the platform says of the source is shown as it is."""
-    seen = source(acl=acl(dev="view").model_dump(), meta={"images_count": {"total": 7, "state": {}}}, identifier="shop")
-    status = after(image_source(), STATEMENTS["settled"], seen=seen).status
-    assert (
-        status.to_json()
-        | {
-            "state": "live",
-            "identifier": "shop",
-            "creator": {"id": "651586fca6078e98982dbd99", "type": "api-key"},
-            "created": documents.NOW,
-            "updated": documents.NOW,
-            "imagesCount": 7,
-            "acl": {"roles": {"dev": {"view": True, "modify": False, "manage": False}}},
-            "hub": PIN.to_json(),
-            "deletionPolicy": "Delete",
-            "observedGeneration": 1,
-            "managed": ["name", "origin"],
-        }
-        == status.to_json()
-    )
-    assert "drift" not in status.to_json()
-
-
-def test_describe_hides_marker() -> None:
-    """The marker is the operator's own affair and not shown as the identifier."""
-    status = after(image_source(), STATEMENTS["creating"], seen=source(identifier=MARKER)).status
-    assert status.identifier is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "shown"),
-    [
-        pytest.param({"acl": None}, {"acl": {"unrestricted": True}}, id="no access list"),
-        pytest.param({"acl": {"roles": {}}}, {"acl": {"roles": {}}}, id="an empty access list"),
-        pytest.param({"state": "deleting"}, {"state": "deleting"}, id="state"),
-    ],
-)
-def test_describe_mirrors_variants(changes: Json, shown: Json) -> None:
-    """Null and empty are told apart."""
-    status = after(image_source(), STATEMENTS["settled"], seen=source(**changes)).status.to_json()
-    assert status | shown == status
-
-
 def test_describe_keeps_what_is_not_said() -> None:
     """Id, pin, adoption, job and credentials are not touched by a pass that does not speak of them."""
     known = {
@@ -351,49 +305,12 @@ def test_describe_settled_generation() -> None:
 
 
 def test_access_refused_is_of_access() -> None:
-    """An access list that the Hub does not take is said of access, also where it keeps all else from being done."""
-    found = after(
-        image_source(), Statement(Problem(Reason.ACCESS_REFUSED, "grant less", permanent=True)), access=access()
-    )
+    """An access list that the Hub does not take is said of access, although it keeps all else from being done."""
+    problem = Problem(Reason.ACCESS_REFUSED, "grant less", permanent=True)
+    resource = image_source()
+    found = resource.model_copy(update={"status": unhubbed(resource, problem, NOW)})
     assert said(found)["AccessSynced"] == ("False", "AccessRefused")
     assert "Synced" not in said(found)
-
-
-def test_describe_drift() -> None:
-    """Drift is shown field by field in the words of spec, since when it was first seen, and goes when it ends."""
-    drift = (
-        ("name", "Web", "Shop"),
-        ("origin.details.build_file", "Dockerfile", None),
-        ("origin.details.repo.url", "https://a:b@host", "https://c:d@host"),
-        ("acl", UNRESTRICTED, acl()),
-    )
-    first = after(image_source(), Statement(rest=Rest(drift=drift)))
-    second = after(first, Statement(rest=Rest(drift=drift[:1])), now=LATER)
-    shown = first.status.drift
-    assert isinstance(shown, Drift)
-    assert [(f.path, f.desired, f.observed) for f in shown.fields[:3]] == [
-        ("name", "Web", "Shop"),
-        ("origin.details.buildFile", "Dockerfile", "absent"),
-        ("origin.details.repo.url", "(not shown)", "(not shown)"),
-    ]
-    assert (shown.fields[3].path, shown.fields[3].desired) == ("acl", "unrestricted")
-    assert second.status.drift == Drift(detected=NOW, fields=(DriftField(path="name", desired="Web", observed="Shop"),))
-    assert after(second, STATEMENTS["settled"]).status.drift is None
-
-
-def test_describe_drift_to_unrestricted() -> None:
-    """That others have lifted every restriction is said in this word, and is not called absent."""
-    found = after(image_source(), STATEMENTS["settled with drift of access"])
-    assert found.status.drift is not None
-    assert found.status.drift.fields[0].observed == "unrestricted"
-
-
-def test_describe_drift_of_access_is_readable() -> None:
-    """An access list is shown in the words of spec, not as a Python value."""
-    found = after(image_source(), Statement(rest=Rest(drift=(("acl", access(dev="view"), acl()),))))
-    assert found.status.drift is not None
-    shown = found.status.drift.fields[0]
-    assert "AclEntry(" not in f"{shown.desired}{shown.observed}"
 
 
 @pytest.mark.parametrize(

@@ -8,23 +8,118 @@ from hypothesis import strategies as st
 from tests.support import documents
 from tests.support.builders import (
     LATER,
+    MARKER,
     NOW,
+    PIN,
+    UNRESTRICTED,
+    access,
+    acl,
     image_source,
+    source,
     source_id,
+    wanted,
 )
 from tests.support.documents import JOB_ID
 
 from imagesources.platform.models import Job, JobDescriptor
-from imagesources.reconcile.model import Done
-from imagesources.reconcile.status import (
-    clean,
-    redacted,
-    with_job,
-    with_secrets,
-)
-from imagesources.resources.status import ImageSourceStatus, JobStatus, UsedSecret
+from imagesources.reconcile.model import Done, Problem, Rest
+from imagesources.reconcile.status import Statement, clean, describe, redacted, with_job, with_secrets
+from imagesources.resources.conditions import Reason
+from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.status import Drift, DriftField, ImageSourceStatus, JobStatus, UsedSecret
 
 Json = dict[str, Any]
+
+
+SETTLED, CREATING = Statement(rest=Rest()), Statement(Problem(Reason.CREATING, "the source is being created"))
+
+
+def described(
+    said: Statement, seen: Any = None, resource: ImageSource | None = None, now: Any = NOW
+) -> ImageSourceStatus:
+    """Returns the status that follows from a statement about a source."""
+    return describe(resource or image_source(), wanted(), PIN, seen or source(), said, now)
+
+
+def test_describe_mirrors_source() -> None:
+    """What the platform says of the source is shown as it is."""
+    seen = source(acl=acl(dev="view").model_dump(), meta={"images_count": {"total": 7, "state": {}}}, identifier="shop")
+    status = described(SETTLED, seen)
+    assert (
+        status.to_json()
+        | {
+            "state": "live",
+            "identifier": "shop",
+            "creator": {"id": "651586fca6078e98982dbd99", "type": "api-key"},
+            "created": documents.NOW,
+            "updated": documents.NOW,
+            "imagesCount": 7,
+            "acl": {"roles": {"dev": {"view": True, "modify": False, "manage": False}}},
+            "hub": PIN.to_json(),
+            "deletionPolicy": "Delete",
+            "observedGeneration": 1,
+            "managed": ["name", "origin"],
+        }
+        == status.to_json()
+    )
+    assert "drift" not in status.to_json()
+
+
+def test_describe_hides_marker() -> None:
+    """The marker is the operator's own affair and not shown as the identifier."""
+    status = described(CREATING, source(identifier=MARKER))
+    assert status.identifier is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        pytest.param({"acl": None}, {"acl": {"unrestricted": True}}, id="no access list"),
+        pytest.param({"acl": {"roles": {}}}, {"acl": {"roles": {}}}, id="an empty access list"),
+        pytest.param({"state": "deleting"}, {"state": "deleting"}, id="state"),
+    ],
+)
+def test_describe_mirrors_variants(changes: Json, shown: Json) -> None:
+    """Null and empty are told apart."""
+    status = described(SETTLED, source(**changes)).to_json()
+    assert status | shown == status
+
+
+def test_describe_drift() -> None:
+    """Drift is shown field by field in the words of spec, since when it was first seen, and goes when it ends."""
+    drift = (
+        ("name", "Web", "Shop"),
+        ("origin.details.build_file", "Dockerfile", None),
+        ("origin.details.repo.url", "https://a:b@host", "https://c:d@host"),
+        ("acl", UNRESTRICTED, acl()),
+    )
+    first = described(Statement(rest=Rest(drift=drift)))
+    second = described(Statement(rest=Rest(drift=drift[:1])), resource=image_source(status=first.to_json()), now=LATER)
+    shown = first.drift
+    assert isinstance(shown, Drift)
+    assert [(f.path, f.desired, f.observed) for f in shown.fields[:3]] == [
+        ("name", "Web", "Shop"),
+        ("origin.details.buildFile", "Dockerfile", "absent"),
+        ("origin.details.repo.url", "(not shown)", "(not shown)"),
+    ]
+    assert (shown.fields[3].path, shown.fields[3].desired) == ("acl", "unrestricted")
+    assert second.drift == Drift(detected=NOW, fields=(DriftField(path="name", desired="Web", observed="Shop"),))
+    assert described(SETTLED, resource=image_source(status=second.to_json())).drift is None
+
+
+def test_describe_drift_to_unrestricted() -> None:
+    """That others have lifted every restriction is said in this word, and is not called absent."""
+    found = described(Statement(rest=Rest(drift=(("acl", access(), None),))))
+    assert found.drift is not None
+    assert found.drift.fields[0].observed == "unrestricted"
+
+
+def test_describe_drift_of_access_is_readable() -> None:
+    """An access list is shown in the words of spec, not as a Python value."""
+    found = described(Statement(rest=Rest(drift=(("acl", access(dev="view"), acl()),))))
+    assert found.drift is not None
+    shown = found.drift.fields[0]
+    assert "AclEntry(" not in f"{shown.desired}{shown.observed}"
 
 
 @pytest.mark.parametrize(

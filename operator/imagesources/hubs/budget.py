@@ -2,6 +2,9 @@
 
 import asyncio
 
+SOON = 1e-6
+"""Seconds that are too short to wait: a time that is almost reached is reached."""
+
 
 class CallBudget:
     """A token bucket over the running loop's clock.
@@ -27,17 +30,13 @@ class CallBudget:
         """Wait for the right to send one request, in order of asking."""
         loop = asyncio.get_running_loop()
         async with self._turn:
-            while True:
-                pause = self._paused_until - loop.time()  # it may grow meanwhile
-                if pause <= 0:
-                    break
-                await asyncio.sleep(pause)
-            self._refill(loop.time())
-            if self._tokens < 1:
-                await asyncio.sleep((1 - self._tokens) / self.rate)
-                self._refill(loop.time())
+            while (wait := self._wait(loop.time())) > SOON:  # noqa: ASYNC110 - time fills a bucket, not an event
+                await asyncio.sleep(wait)
             self._tokens -= 1
 
-    def _refill(self, now: float) -> None:
+    def _wait(self, now: float) -> float:
+        """Fill the bucket, and tell how long it takes until a request may be sent."""
         self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
+        missing = max(0.0, 1 - self._tokens)
+        return max(missing / self.rate, self._paused_until - now)

@@ -28,8 +28,7 @@ class Cache:
     def put(self, resource: ImageSource) -> bool:
         """Take in a state of a resource, unless a newer one is known; tells whether it was new."""
         old = self.resources.get(resource.key)
-        same_object = old is not None and old.metadata.uid == resource.metadata.uid
-        if old and same_object and version_of(old.metadata) >= version_of(resource.metadata):
+        if old and version_of(old.metadata) >= version_of(resource.metadata):
             return False
         self.drop(resource.key)
         self.resources[resource.key] = resource

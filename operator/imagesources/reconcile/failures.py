@@ -1,9 +1,13 @@
 """Stage 5: what a failed call means. A pure table."""
 
+from functools import cache
+from itertools import takewhile
+
 from imagesources.hubs.trouble import trouble_of
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.reconcile.model import Create, Problem, Step, Verdict
 from imagesources.resources.conditions import Reason
+from imagesources.resources.imagesource import ImageSourceSpec
 
 _MAYBE_OUR_OWN = {"409.duplicate-found", "422.already-exists"}
 
@@ -37,7 +41,7 @@ def _unknown(message: str) -> Verdict:
 
 
 def _refused(error: Refused, *, creating: bool) -> Verdict:
-    if error.code == "404.image.source":
+    if error.code == "404.image.source" and not creating:
         return Verdict(Problem(Reason.SOURCE_GONE, "the platform has no such source"), gone=True)
     if error.status == 429:
         message = "the platform asks to wait; nothing to do"
@@ -55,9 +59,20 @@ def _refused(error: Refused, *, creating: bool) -> Verdict:
 
 
 def spec_path(pointer: str) -> str:
-    """Turn a JSON pointer (RFC 6901) into a request body into the path of the field in spec."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.strip("#/").split("/")]
-    return ".".join(["spec", *(_camel(part) for part in parts if part)])
+    """Turn a JSON pointer (RFC 6901) into a request body into the path of the field in spec.
+
+    It ends where the fields of spec do: the rest would be the platform's own words, which may hold what it was sent.
+    """
+    parts = (_camel(part) for part in pointer.strip("#/").split("/") if part)
+    return ".".join(["spec", *takewhile(lambda part: part.isdecimal() or part in _fields(), parts)])
+
+
+@cache
+def _fields() -> frozenset[str]:
+    """List the names of all fields of spec, and of what those that read from a Secret are called in the API."""
+    schema = ImageSourceSpec.model_json_schema()
+    names = {name for part in (schema, *schema["$defs"].values()) for name in part.get("properties", ())}
+    return frozenset(names | {name.removesuffix("From") for name in names})
 
 
 def _camel(word: str) -> str:

@@ -140,7 +140,9 @@ def _adoptable(wanted: Wanted, hub: HubConnection) -> tuple[Source, ...] | None:
     if wanted.adopt_id in inventory.gone:
         return ()
     seen = inventory.get(wanted.adopt_id)
-    return (seen.source,) if seen else None
+    if seen is None:
+        return None
+    return (seen.source,) if seen.source.state.current is SourceState.LIVE else ()
 
 
 def _rivals(wanted: Wanted, hub: HubConnection, kube: Kubernetes) -> tuple[Source, ...]:

@@ -31,7 +31,8 @@ class _Item(Generic[_Key]):
     key: _Key
     priority: Priority
     due: asyncio.TimerHandle | None = None
-    waiting: bool = False
+    ticket: int | None = None
+    """Its place in the line, while it waits."""
     running: bool = False
     again: bool = False
 
@@ -74,13 +75,14 @@ class WorkQueue(Generic[_Key]):
     def add(self, key: _Key, priority: Priority = Priority.EDIT) -> None:
         """Ask for a pass as soon as there is a place; asking twice gives one."""
         item = self._items.setdefault(key, _Item(key, priority))
+        urgent = priority < item.priority
         item.priority = min(item.priority, priority)
         if item.due:
             item.due.cancel()
             item.due = None
         if item.running:
             item.again = True
-        elif not item.waiting:
+        elif item.ticket is None or urgent:
             self._enter(item)
 
     def add_later(self, key: _Key, seconds: float) -> None:
@@ -109,22 +111,24 @@ class WorkQueue(Generic[_Key]):
     def _enter(self, item: _Item[_Key]) -> None:
         lane_key = self._lane_of(item.key)
         lane = self._lanes.setdefault(lane_key, _Lane())
-        item.waiting = True
-        heapq.heappush(lane.ready, (item.priority, next(self._order), item.key))
+        item.ticket = next(self._order)  # a place taken before, with less priority, is passed over
+        heapq.heappush(lane.ready, (item.priority, item.ticket, item.key))
         self._start(lane_key, lane)
-        self._measure()
 
     def _start(self, lane_key: Hashable, lane: _Lane[_Key]) -> None:
         while self._open and lane.ready and lane.running < self._width:
-            _, _, key = heapq.heappop(lane.ready)
-            item = self._items[key]
-            item.waiting, item.running = False, True
+            _, ticket, key = heapq.heappop(lane.ready)
+            item = self._items.get(key)
+            if item is None or item.ticket != ticket:
+                continue
+            item.ticket, item.running = None, True
             lane.running += 1
             task = asyncio.create_task(self._run(item, lane_key, lane), name=f"reconcile {key}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if not lane.ready and not lane.running:
             self._lanes.pop(lane_key, None)
+        QUEUE_DEPTH.set(sum(item.ticket is not None for item in self._items.values()))
 
     async def _run(self, item: _Item[_Key], lane_key: Hashable, lane: _Lane[_Key]) -> None:
         after = Next()
@@ -155,6 +159,3 @@ class WorkQueue(Generic[_Key]):
     def _due(self, item: _Item[_Key]) -> None:
         item.due = None
         self._enter(item)
-
-    def _measure(self) -> None:
-        QUEUE_DEPTH.set(sum(len(lane.ready) for lane in self._lanes.values()))

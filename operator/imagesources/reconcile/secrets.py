@@ -71,8 +71,13 @@ def _from_docker_config(ref: FromSecret, text: str) -> str:
     try:
         (entry,) = json.loads(text)["auths"].values()
         username, _, password = base64.b64decode(entry.get("auth", "")).decode().partition(":")
-        return str(entry.get("username", username) if ref.wanted == "username" else entry.get("password", password))
+        found = entry.get("username", username) if ref.wanted == "username" else entry.get("password", password)
+        if isinstance(found, str) and found:
+            return found
     except (ValueError, KeyError, AttributeError, TypeError):
         pass
-    message = f"Secret {ref.name}, key {ref.key}: expected a docker configuration with exactly one registry in auths"
+    message = (
+        f"Secret {ref.name}, key {ref.key}: expected a docker configuration with exactly one registry in auths, "
+        "with user name and password"
+    )
     raise SecretUnusableError(ref.path, message)

@@ -110,11 +110,13 @@ def redacted(path: str, value: object) -> str | None:
     """Show a value of the source as JSON has it, unless it may carry a secret."""
     if path == "acl":
         acl = value.acl if isinstance(value, Access) else value
-        value = acl.model_dump() if isinstance(acl, Acl) else "unrestricted"
+        value = json.dumps(acl.model_dump()) if isinstance(acl, Acl) else "unrestricted"
     if value is None:
         return None
     if path.rsplit(".", 1)[-1] in _MAY_CARRY_SECRETS:
         return "(not shown)"
+    if isinstance(value, dict | list):
+        return "(not shown)"  # where a text should be: nobody knows what is in it
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 256 else text[:255] + "…"
 
@@ -238,7 +240,7 @@ class _Conditions:
 
 def clean(text: str) -> str:
     """Shorten words of the platform for status, and strike what a URL in them may carry."""
-    shown = re.sub(r"(\w+://)[^\s/@]*@", r"\1…@", text)
+    shown = re.sub(r"(\w+://)[^\s/]*@", r"\1…@", text)
     shown = re.sub(r"(\w+://[^\s?#]*)[?#]\S*", r"\1", shown)
     return shown if len(shown) <= 512 else shown[:511] + "…"
 

@@ -1,0 +1,112 @@
+"""What tools that wait for a resource (kubectl, Helm, Flux, Argo CD) are told through a whole life."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.support.kstatus import Verdict
+from tests.support.platform import SOURCES, Refusal
+from tests.support.proxy import refusal
+from tests.support.recorder import Moment, Recorder
+from tests.support.scene import Scene, source
+from tests.support.waiting import wait_for
+
+Json = dict[str, Any]
+
+OWNER = {"view": True, "modify": True, "manage": True}
+
+
+@pytest.fixture
+def record(stage: Scene) -> Iterator[Callable[[str], Recorder]]:
+    """Begins to record the life of a resource; at the end no moment may have promised too much."""
+    recorders: list[Recorder] = []
+
+    def look(source_id: str) -> Json | None:
+        try:
+            return stage.platform.get(source_id)
+        except Refusal:
+            return None
+
+    def begin(name: str) -> Recorder:
+        recorders.append(Recorder(stage.kubectl, name, look).__enter__())
+        return recorders[-1]
+
+    yield begin
+    for recorder in recorders:
+        recorder.__exit__(None, None, None)
+        assert [moment for moment in recorder.moments if _promises_too_much(moment)] == []
+
+
+def _promises_too_much(moment: Moment) -> bool:
+    """Whether a state is called Current while the platform has something else than its spec."""
+    if moment.verdict is not Verdict.CURRENT:
+        return False
+    spec, found = moment.resource.spec.to_json(), moment.source
+    if found is None:
+        return True
+    acl = None if "unrestricted" in spec["acl"] else spec["acl"]
+    return (found["name"], found["origin"], found["acl"]) != (spec["name"], spec["origin"], acl)
+
+
+def latest(recorder: Recorder, verdict: Verdict, generation: int) -> None:
+    """Waits until the newest moment says this of that generation."""
+
+    def look() -> bool:
+        newest = recorder.moments[-1] if recorder.moments else None
+        assert newest, "no moment yet"
+        said = newest.verdict, newest.resource.metadata.generation
+        assert said == (verdict, generation), (said, newest.resource.status.conditions)
+        return True
+
+    wait_for(look, what=f"{verdict} of generation {generation}")
+
+
+def test_whole_life(stage: Scene, record: Callable[[str], Recorder]) -> None:
+    """Created, edited, kept from it, healed, changed by others and deleted: Current only while all is as the spec."""
+    recorder = record("life")
+    spec: Json = {"name": "One", "acl": {"roles": {"owner": OWNER}}}
+    stage.kubectl.apply(source("life", **spec))
+    latest(recorder, Verdict.CURRENT, 1)
+    assert recorder.verdicts == [Verdict.IN_PROGRESS, Verdict.CURRENT]
+    stage.kubectl.apply(source("life", **spec | {"name": "Two", "acl": {"unrestricted": True}}))
+    latest(recorder, Verdict.CURRENT, 2)
+    stage.calls.rule = lambda call: refusal(500, "500.server") if call.is_write else None
+    stage.kubectl.apply(source("life", **spec | {"name": "Three"}))
+    stage.reason("life", "PlatformUnreachable")
+    latest(recorder, Verdict.IN_PROGRESS, 3)
+    stage.calls.rule = None
+    latest(recorder, Verdict.CURRENT, 3)
+    stage.calls.rule = lambda call: refusal(422, "422.invalid-input") if call.is_write else None
+    stage.kubectl.apply(source("life", **spec | {"name": "Four"}))
+    latest(recorder, Verdict.FAILED, 4)
+    stage.calls.rule = None
+    stage.kubectl.apply(source("life", **spec | {"name": "Five"}))
+    latest(recorder, Verdict.CURRENT, 5)
+    stage.delete("life")
+    wait_for(lambda: recorder.verdicts[-1] is Verdict.TERMINATING, what="the end")
+
+
+def test_suspended(stage: Scene, record: Callable[[str], Recorder]) -> None:
+    """An edit that waits for the end of a suspension is in progress until it is made."""
+    recorder = record("halted")
+    spec: Json = {"name": "One", "acl": {"unrestricted": True}}
+    stage.create("halted", **spec)
+    stage.edit("halted", suspend=True, name="Two")
+    stage.reason("halted", "Suspended", "Synced")
+    latest(recorder, Verdict.IN_PROGRESS, 2)
+    stage.edit("halted", suspend=False)
+    latest(recorder, Verdict.CURRENT, 3)
+    stage.delete("halted")
+
+
+def test_drift_that_stays(stage: Scene, record: Callable[[str], Recorder]) -> None:
+    """A change by others that the operator sees and cannot undo ends being Current, until it is undone."""
+    source_id = stage.create("bent", name="Mine", acl={"unrestricted": True})["status"]["id"]
+    stage.calls.rule = lambda call: refusal(403, "403.permissions") if call.is_write else None
+    stage.platform("PATCH", f"{SOURCES}/{source_id}", {"name": "Theirs"})
+    stage.reason("bent", "AccessLost")
+    recorder = record("bent")
+    latest(recorder, Verdict.IN_PROGRESS, 1)
+    stage.calls.rule = None
+    latest(recorder, Verdict.CURRENT, 1)
+    stage.delete("bent")
