@@ -27,11 +27,12 @@ STEPS = 50
 NAMES = ["Web", "web 2", "Wéb É", "100%", "a_b", "日本", "it's \"q\\", "x" * 255, "Zoë"]
 TERMS = ["web", "É", "ë", "%", "_", "\\", "日", "DIRECT", "docker-hub", "nginx", "x" * 40, "s3cret", "'", "nowhere"]
 TEXTS = st.sampled_from([*NAMES, "", "said %s", None])
-KEYS = st.sampled_from(["owner", "owner", "developer", "ops", "reader", "writer", "other"])
+KEYS = st.sampled_from(["owner", "owner", "developer", "developer", "ops", "reader", "writer", "other"])
 PICKS = st.integers(0, 50)
-ROLES = ["developer", "ops", "owner", "ghost", "DEVELOPER-ID"]
+ROLES = ["developer", "ops", "ghost", "DEVELOPER-ID"]
 ENTRIES = st.fixed_dictionaries({privilege: st.booleans() for privilege in ("view", "modify", "manage")})
-ACLS = st.none() | st.fixed_dictionaries({"roles": st.dictionaries(st.sampled_from(ROLES), ENTRIES, max_size=3)})
+ROLE_ENTRIES = st.dictionaries(st.sampled_from(ROLES), ENTRIES, min_size=1, max_size=2)
+ACLS = st.one_of(st.none(), st.just({"roles": {}}), *[st.fixed_dictionaries({"roles": ROLE_ENTRIES})] * 4)
 ORIGINS = st.just({"type": "none"}) | st.fixed_dictionaries(
     {
         "type": st.just("docker-hub"),
@@ -66,7 +67,12 @@ UPDATE = st.fixed_dictionaries(
         "acl": st.just({"roles": {}}),
     },
 )
-ACCESS = st.fixed_dictionaries({}, optional={"acl": ACLS})
+ACCESS = st.just({}) | st.fixed_dictionaries({"acl": ACLS}) | st.fixed_dictionaries({"acl": ACLS})
+
+
+def often_none(values: list[str]) -> st.SearchStrategy[str | None]:
+    """One of some values, but more often None: filters that exclude all show little."""
+    return st.one_of(*[st.none()] * 4, st.sampled_from(values))
 
 
 def queries(states: list[str], sort_keys: list[str]) -> st.SearchStrategy[Json]:
@@ -75,11 +81,11 @@ def queries(states: list[str], sort_keys: list[str]) -> st.SearchStrategy[Json]:
     return st.fixed_dictionaries(
         {
             "state": st.lists(st.sampled_from(states), unique=True, max_size=2),
-            "identifier": st.none() | st.sampled_from(["web", "Web.1", "web-2", "image-source"]),
-            "search": st.none() | st.sampled_from(TERMS),
+            "identifier": often_none(["web", "Web.1", "web-2", "image-source"]),
+            "search": often_none(TERMS),
             "sort": st.lists(st.sampled_from(keys), max_size=3, unique_by=lambda key: key.removeprefix("-")),
             "size": st.none() | st.integers(1, 4),
-            "number": st.integers(1, 3),
+            "number": st.sampled_from([1, 1, 1, 2, 3]),
             "counts": st.booleans(),
             "creators": st.booleans(),
         }
@@ -108,11 +114,13 @@ class Machine(RuleBasedStateMachine):
         self._names: dict[str, str] = {}
         self._creators: dict[str, str] = {}
 
-    @initialize(pace=PACES, masks=st.booleans(), faults=FAULTS)
-    def start(self, pace: float, masks: bool, faults: int) -> None:
-        """Starts a platform with two hubs and all keys."""
+    @initialize(pace=PACES, masks=st.booleans(), faults=FAULTS, bodies=st.lists(CREATE, min_size=2, max_size=4))
+    def start(self, pace: float, masks: bool, faults: int, bodies: list[Json]) -> None:
+        """Starts a platform with two hubs, all keys, and a few sources."""
         self._loop.run(self._open(pace, masks, faults))
         self._loop.run(self._set_up())
+        for body in bodies:
+            self.create("owner", body)
 
     @rule(pace=PACES, masks=st.booleans(), faults=FAULTS)
     def restart(self, pace: float, masks: bool, faults: int) -> None:
@@ -207,6 +215,7 @@ class Machine(RuleBasedStateMachine):
         self._loop.run(self._apis[owner].reached(job_id, lambda job: job["state"]["current"] == state))
         found = self._ask(owner, "GET", f"{SOURCES}?filter[state]=deleting,deleted&filter[search]={source_id}").data
         self._reference.learn(source_id, found[0])
+        assert found == [self._reference.shown(source_id)]
 
     @rule(who=KEYS, query=JOB_QUERIES)
     def list_jobs(self, who: str, query: Json) -> None:

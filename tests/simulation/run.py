@@ -79,7 +79,8 @@ def main() -> int:
 
 def replay(seed: int) -> int:
     """Run one schedule again, with the operator's log and the faults."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.basicConfig(level=logging.DEBUG, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     schedule = Schedule(seed)
     loop = VirtualLoop()
     factory = logging.getLogRecordFactory()

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 FOUND = (20, 27, 37, 486, 567, 791, 955, 2913, 20839)
 """Seeds that found a defect, each mended since."""
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "10000"))
 
 
 @pytest.mark.timeout(0)

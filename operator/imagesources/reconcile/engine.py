@@ -312,6 +312,8 @@ class Engine:
         told = happenings(step, done, resource.status, status, orphan=wanted.orphan, observing=wanted.observe_only)
         for happening in told:
             self.kube.tell(resource, happening)
+            if not happening.warning:  # a failure has its own line
+                log.info("%s", happening.note, extra=_of(resource, reason=happening.reason))
 
     def _note(self, resource: ImageSource, step: Step, done: Done) -> None:
         name = type(step).__name__
@@ -321,7 +323,7 @@ class Engine:
             log.warning("%s", done.failure.problem.message, extra=_of(resource, step=name, reason=reason))
         elif not isinstance(step, Rest | Wait):
             source = done.source.id if done.source else resource.status.id
-            log.info("%s", name, extra=_of(resource, source=source))
+            log.debug("%s", name, extra=_of(resource, step=name, source=source))
 
 
 def _hub_changed(record: Record, hub: HubConnection) -> Problem:
