@@ -28,7 +28,7 @@ def announced(*, accepted: bool = True) -> Fault:
 
 def test_creating(stage: Scene) -> None:
     """Between POST and the first PATCH the resource has its id, is being created, and is not Ready."""
-    stage.calls.rule = lambda call: Fault(delay=0.7) if call.method == "PATCH" else None
+    stage.calls.rule = lambda call: Fault(delay=4.0) if call.method == "PATCH" else None
     stage.kubectl.apply(source("slow"))
     stage.reason("slow", "Creating", "Reconciling")
     stage.ready("slow")

@@ -105,7 +105,7 @@ def test_adopt_in_vain(stage: Scene, case: str, reason: str, said: str) -> None:
             listed(stage)
             stage.kubectl.apply(source(name, adopt={"identifier": name}))
     before = [call for call in stage.calls.calls if call.is_write]
-    assert said in stage.reason(name, reason).message
+    wait_for(lambda: said in stage.reason(name, reason).message, what=said)
     assert stage.reason(name, reason, "Stalled").status == "True"
     assert "id" not in stage.status(name)
     stage.delete(name)

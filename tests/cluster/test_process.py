@@ -121,13 +121,13 @@ def test_apiserver_away(stage: Scene, how: str) -> None:
     stage.kubectl.apply(source(f"new-{how}"))
     tried = len(stage.api.calls)
     if how == "hanging":
-        wait_for(lambda: len(stage.api.calls) > tried, what="the operator to try")
+        wait_for(lambda: len(stage.api.calls) > tried, timeout=60, what="the operator to try")
         stage.api.cut()  # what hangs is lost
     assert stage.operator.answers("/livez")
     stage.api.rule = None
     stage.api.mend()
-    stage.ready(f"new-{how}", timeout=30)
-    stage.ready(f"old-{how}", timeout=30)
+    stage.ready(f"new-{how}", timeout=90)
+    stage.ready(f"old-{how}", timeout=90)
     assert stage.seen(f"old-{how}")["name"] == f"Edited while {how}"
     assert "Traceback" not in stage.operator.log.read_text()
 

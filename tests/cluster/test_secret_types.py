@@ -142,8 +142,9 @@ def test_docker_config_of_two_registries(stage: Scene) -> None:
     """A docker configuration of several registries cannot be meant, and the message says what is expected."""
     both = json.dumps({"auths": {"a.example.com": {"auth": auth("a", "b")}, "b.example.com": {"auth": auth("c", "d")}}})
     kind = {"type": "kubernetes.io/dockerconfigjson"}
-    stage.kubectl.apply(secret("registry", **{".dockerconfigjson": both}) | kind)
-    stage.kubectl.apply(source("two-registries", origin=REGISTRY))
+    stage.kubectl.apply(secret("two-registries", **{".dockerconfigjson": both}) | kind)
+    origin = json.loads(json.dumps(REGISTRY).replace('"registry"', '"two-registries"'))
+    stage.kubectl.apply(source("two-registries", origin=origin))
     shown = stage.reason("two-registries", "SecretMissing").message
     assert "expected a docker configuration with exactly one registry in auths" in shown
     stage.delete("two-registries")

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -39,10 +38,10 @@ class Hub:
 
 
 @asynccontextmanager
-async def hub(folder: Path, **options: int) -> AsyncIterator[Hub]:
+async def hub(database: str, **options: int) -> AsyncIterator[Hub]:
     """Opens a platform with an empty hub."""
     set_up = Options(step_seconds=0.01, **options)
-    async with EmbeddedPlatform.open(f"sqlite:///{folder / 'platform.db'}", options=set_up) as platform:
+    async with EmbeddedPlatform.open(database, options=set_up) as platform:
         hub_id = await platform.ensure_hub("default")
         await platform.ensure_role(hub_id, "developer")
         yield Hub(platform, hub_id, await platform.issue_key(hub_id))
@@ -58,9 +57,9 @@ async def finished(client: PlatformClient, job_id: str) -> Job:
     pytest.fail(f"the job is still {job.state.current}")
 
 
-async def test_life_of_a_source(tmp_path: Path) -> None:
+async def test_life_of_a_source(database: str) -> None:
     """A source is created, read, changed, shared and deleted, and each answer is what was asked for."""
-    async with hub(tmp_path) as there, there.client() as client:
+    async with hub(database) as there, there.client() as client:
         created = await client.create_source(BODY)
         assert (created.identifier, created.state.current) == ("k8s-0451", SourceState.LIVE)
         assert created.acl == Acl(roles={"developer": AclEntry(view=True, modify=False, manage=False)})
@@ -89,9 +88,9 @@ async def assert_gone(client: PlatformClient, source_id: str) -> None:
     assert [source async for source in client.list_sources(states=[SourceState.LIVE])] == []
 
 
-async def test_listing(tmp_path: Path) -> None:
+async def test_listing(database: str) -> None:
     """Pages, filters, order and counts are those of the description."""
-    async with hub(tmp_path) as there, there.client() as client:
+    async with hub(database) as there, there.client() as client:
         made = [
             await client.create_source(BODY | {"name": f"Web {n}", "identifier": f"web-{n % 5}"}) for n in range(25)
         ]
@@ -117,9 +116,9 @@ async def refusal(client: PlatformClient, body: Json) -> Refused:
     return caught.value
 
 
-async def test_refusals(tmp_path: Path) -> None:
+async def test_refusals(database: str) -> None:
     """What is wrong with a request, or with who makes it, comes back as a code and a place."""
-    async with hub(tmp_path) as there:
+    async with hub(database) as there:
         async with there.client() as client:
             invalid = await refusal(client, BODY | {"origin": {"type": "docker-hub", "details": {"target": 7}}})
             assert (invalid.status, invalid.source) == (422, "/origin/details/target")
@@ -133,9 +132,9 @@ async def test_refusals(tmp_path: Path) -> None:
             assert (await refusal(client, BODY)).status in (403, 404)
 
 
-async def test_missing_capability(tmp_path: Path) -> None:
+async def test_missing_capability(database: str) -> None:
     """A key that may not do something is told what it lacks."""
-    async with hub(tmp_path) as there:
+    async with hub(database) as there:
         key = await there.platform.issue_key(there.id, ALL - {"images-sources-manage"}, name="reader")
         async with there.client(key=key) as client:
             assert [source async for source in client.list_sources()] == []
@@ -143,9 +142,9 @@ async def test_missing_capability(tmp_path: Path) -> None:
     assert (lacking.code, lacking.capability) == ("403.permissions", "images-sources-manage")
 
 
-async def test_rate_limit(tmp_path: Path) -> None:
+async def test_rate_limit(database: str) -> None:
     """A key that asks too often is told when to come back."""
-    async with hub(tmp_path, requests_per_second=2) as there, there.client() as client:
+    async with hub(database, requests_per_second=2) as there, there.client() as client:
         with pytest.raises(Refused) as caught:
             await asyncio.gather(*(client.list_page() for _ in range(9)))
     assert caught.value.code == "429.rate-limiting"
@@ -153,9 +152,9 @@ async def test_rate_limit(tmp_path: Path) -> None:
     assert 0 < caught.value.retry_after <= 60
 
 
-async def test_failed_job(tmp_path: Path) -> None:
+async def test_failed_job(database: str) -> None:
     """A job that fails says why, and its source stays until it is deleted again."""
-    async with hub(tmp_path, fail_jobs=1) as there, there.client() as client:
+    async with hub(database, fail_jobs=1) as there, there.client() as client:
         source = await client.create_source(BODY)
         ticket = (await client.delete_source(source.id)).job
         assert ticket is not None

@@ -213,9 +213,10 @@ class Machine(RuleBasedStateMachine):
         state = self._reference.deleting(source_id, job_id)
         owner = "other" if self._keys[who].hub == self._keys["other"].hub else "owner"
         self._loop.run(self._apis[owner].reached(job_id, lambda job: job["state"]["current"] == state))
-        found = self._ask(owner, "GET", f"{SOURCES}?filter[state]=deleting,deleted&filter[search]={source_id}").data
+        query = f"filter[state]=deleting,deleted&filter[search]={source_id}&meta=images_count"
+        found = self._ask(owner, "GET", f"{SOURCES}?{query}").data
         self._reference.learn(source_id, found[0])
-        assert found == [self._reference.shown(source_id)]
+        assert found == [self._reference.shown(source_id, counts=True)]
 
     @rule(who=KEYS, query=JOB_QUERIES)
     def list_jobs(self, who: str, query: Json) -> None:

@@ -5,7 +5,6 @@ import io
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -113,17 +112,11 @@ class Api:
 
 
 @asynccontextmanager
-async def embedded_api(database: str | Path, options: Options | None = None) -> AsyncIterator[Api]:
-    """Serves a database, with quick jobs unless told otherwise, and yields a client with all rights.
-
-    Args:
-        database: Its URL, or the folder of an SQLite file.
-        options: How it behaves.
-    """
+async def embedded_api(database: str, options: Options | None = None) -> AsyncIterator[Api]:
+    """Serves a database, with quick jobs unless told otherwise, and yields a client with all rights."""
     options = options or Options(step_seconds=0.01)
-    url = database if isinstance(database, str) else f"sqlite:///{database / 'embedded.db'}"
     async with (
-        EmbeddedPlatform.open(url, options=options) as platform,
+        EmbeddedPlatform.open(database, options=options) as platform,
         aiohttp.ClientSession() as session,
     ):
         hub_id = await platform.ensure_hub("test")

@@ -61,7 +61,7 @@ class OperatorProcess:
         database = ["--embedded-database", self.database]
         self._process = Process([*argv, *database, *self._flags, *flags], log=self.log, env=self._env)
         if ready:
-            wait_for(self.is_ready, timeout=30, what=f"the operator to be ready; its log: {self.log}")
+            wait_for(self.is_ready, timeout=60, what=f"the operator to be ready; its log: {self.log}")
 
     def is_ready(self) -> bool:
         """Whether ``/readyz`` answers 200 now; a process that has ended is a failure at once."""

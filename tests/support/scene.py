@@ -90,7 +90,7 @@ class Scene:
         found = self.kubectl.get(resource, name).get("status", {}).get("conditions", [])
         return next((_condition(each) for each in found if each["type"] == kind), None)
 
-    def ready(self, name: str, timeout: float = 20) -> Json:
+    def ready(self, name: str, timeout: float = 60) -> Json:
         """Waits until an ImageSource is Ready at its generation, and returns it."""
 
         def look() -> Json | None:
@@ -142,9 +142,12 @@ class Scene:
 
     def _settled_writes(self, name: str) -> list[Write]:
         """The writes once nothing is added any more: the audit log follows an answer, or an event, by a moment."""
-        found: list[Write] = []
-        while found != (found := self.writes(name=name)) or not found:
+        found = self.writes(name=name)
+        for _ in range(25):
             time.sleep(0.2)
+            before, found = found, self.writes(name=name)
+            if found and found == before:
+                break
         return found
 
     def told(self, name: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ _INTERVAL = 0.05
 T = TypeVar("T")
 
 
-def wait_for(predicate: Callable[[], T], *, timeout: float = 20.0, what: str) -> T:
+def wait_for(predicate: Callable[[], T], *, timeout: float = 60.0, what: str) -> T:
     """Asks again and again until the answer is truthy, and returns it.
 
     An AssertionError inside of the predicate (a failing kubectl too) counts as "not yet".

@@ -1,5 +1,6 @@
 """The merge patches that go to the apiserver (RFC 7396)."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ def test_merge_patch_gives_new(old: Json, new: Json) -> None:
 def test_merge_patch_empty(old: Json, new: Json) -> None:
     """There is nothing to write exactly when nothing differs."""
     assert (merge_patch(old, new) == {}) is (old == new)
+    assert merge_patch(old, deepcopy(old)) == {}
 
 
 @pytest.mark.parametrize(

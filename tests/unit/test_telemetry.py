@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -47,11 +48,13 @@ def test_text_line(capsys: Stderr) -> None:
 def test_json_line(capsys: Stderr) -> None:
     """As JSON each line is one object, whatever is in it."""
     set_up_logging(as_json=True)
-    log.warning("two\nlines", extra={"hub": ("Hub", "shop", "default"), "seconds": 1.5, "reason": None})
+    extra = {"hub": ("Hub", "shop", "default"), "seconds": 1.5, "reason": None, "source": Path("a")}
+    log.warning("two\nlines", extra=extra)
     (line,) = capsys.readouterr().err.splitlines()
     said = json.loads(line)
     assert said.pop("time").endswith("+00:00")
-    assert said == {"level": "warning", "message": "two\nlines", "hub": ["Hub", "shop", "default"], "seconds": 1.5}
+    shown = {"hub": ["Hub", "shop", "default"], "seconds": 1.5, "source": "a"}
+    assert said == {"level": "warning", "message": "two\nlines", **shown}
 
 
 @pytest.mark.usefixtures("logging_of_its_own")

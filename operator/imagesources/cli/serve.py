@@ -61,6 +61,7 @@ def serve(
     --api-key. Stop it with Ctrl-C.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     options = Options(
         step_seconds=step_seconds,
         mask_credentials=mask_credentials,

@@ -108,4 +108,4 @@ def upcoming(connection: Connection, limit: int) -> Sequence[tuple[str, int]]:
 def count_by_state(connection: Connection) -> Mapping[str, int]:
     """Count the jobs of all hubs in each state that they can have here."""
     query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
-    return dict.fromkeys(_USED, 0) | dict(connection.execute(query).tuples().all())
+    return dict.fromkeys(_USED, 0) | dict(map(tuple, connection.execute(query)))

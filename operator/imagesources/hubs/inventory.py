@@ -33,6 +33,9 @@ class Inventory:
 
     def learn(self, source: Source, at: float) -> None:
         """Take in a reply about one source."""
+        known = self.entries.get(source.id)
+        if known and known.at > at:
+            return
         self.gone.pop(source.id, None)
         self._put(Seen(source, at, direct=True))
 

@@ -86,10 +86,20 @@ async def execute(step: Step, at: Situation) -> Done:
     except SecretUnusableError as error:
         return Done(failure=Verdict(error.problem))
     except PlatformError as error:
-        verdict = judge(error, step, at.hub.pin.url)
-        if verdict.gone and isinstance(step, FinishCreate | Update | UpdateAccess):
-            at.hub.inventory.forget(step.id, at.now)
+        return await _judged(error, step, at)
+
+
+async def _judged(error: PlatformError, step: Step, at: Situation) -> Done:
+    """Judge a failure. That a source is gone may be said of ours, or of one that its origin names: a look tells."""
+    url = at.hub.pin.url
+    verdict = judge(error, step, url)
+    if not (verdict.gone and isinstance(step, FinishCreate | Update | UpdateAccess)):
         return Done(failure=verdict)
+    try:
+        still_there = await _look(step.id, at)
+    except PlatformError as other:
+        return Done(failure=judge(other, step, url))
+    return Done(failure=judge(error, step, url, of_another=True) if still_there else verdict)
 
 
 @singledispatch

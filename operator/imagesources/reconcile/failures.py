@@ -12,13 +12,14 @@ from imagesources.resources.imagesource import ImageSourceSpec
 _MAYBE_OUR_OWN = {"409.duplicate-found", "422.already-exists"}
 
 
-def judge(error: PlatformError, step: Step, url: str) -> Verdict:
+def judge(error: PlatformError, step: Step, url: str, *, of_another: bool = False) -> Verdict:
     """Tell what a failed call of a step means.
 
     Args:
         error: the failure.
         step: what was being done.
         url: the platform's, for messages.
+        of_another: our own source is there: if one is missing, it is one that the request names.
     """
     if trouble := trouble_of(error, url):
         return Verdict(Problem(trouble.reason, trouble.message), hub_wide=True)
@@ -32,7 +33,7 @@ def judge(error: PlatformError, step: Step, url: str) -> Verdict:
         case Refused(code=code) if creating and code in _MAYBE_OUR_OWN:
             return _unknown(f"the platform says that the source exists ({code}); it may be ours and is looked for")
         case Refused():
-            return _refused(error, creating=creating)
+            return _refused(error, creating=creating or of_another)
     return Verdict(Problem(Reason.PLATFORM_UNREACHABLE, str(error)))
 
 

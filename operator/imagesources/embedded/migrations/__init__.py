@@ -3,6 +3,7 @@
 ``schema.py`` says what the tables are, a migration how they come to be so; a test proves that the two agree.
 """
 
+import logging
 from typing import Final
 
 from alembic import command
@@ -10,6 +11,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
+
+LOG = logging.getLogger(__name__)
 
 _LOCK: Final = 0x696D6167
 """Key of PostgreSQL's advisory lock under which one process migrates; it is "imag"."""
@@ -44,3 +47,4 @@ def upgrade(connection: Connection) -> None:
             "the database was used by a newer version of this program; start that one, or restore an older backup"
         )
     command.upgrade(config, "head")
+    LOG.info("the database was migrated from %s to %s", ", ".join(found) or "nothing", script.get_current_head())
