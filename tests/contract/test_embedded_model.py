@@ -18,7 +18,7 @@ from tests.support.reference import Json, Key, Reference, Refusal
 
 from imagesources.embedded import ALL, EmbeddedPlatform, Options
 
-EXAMPLES = int(os.environ.get("IMAGESOURCES_MODEL_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("IMAGESOURCES_MODEL_EXAMPLES", "60"))
 """How many sequences are tried on each database; see docs/testing.md."""
 
 STEPS = 50
