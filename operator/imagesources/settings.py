@@ -13,7 +13,7 @@ class Settings:
         allow_hosts: platform hosts beyond the official one, each ``HOST`` or ``HOST:PORT``.
         allow_http: whether plain http is allowed on loopback.
         listen: where ``/livez``, ``/readyz`` and ``/metrics`` are served.
-        embedded_database: where the embedded platform keeps its data.
+        embedded_database: where the embedded platform keeps its data; empty: there is none.
         embedded_step_seconds: how long the embedded platform takes for each step of a job.
         page_size: sources in one page of a list.
         hub_concurrency: reconciles that run at once for one hub.
@@ -34,7 +34,7 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()
     allow_http: bool = False
     listen: str = "127.0.0.1:8090"
-    embedded_database: str = "sqlite:///imagesources.db"
+    embedded_database: str = ""
     embedded_step_seconds: float = 0.2
     page_size: int = 100
     hub_concurrency: int = 8

@@ -37,7 +37,7 @@ _SECONDS = click.FloatRange(min=0)
 @click.option("--listen", default=_DEFAULTS.listen, show_default=True, help="Serve /livez, /readyz and /metrics here.")
 @click.option(
     "--embedded-database",
-    default="",
+    default=_DEFAULTS.embedded_database,
     metavar="URL",
     help="Where Hubs with spec.embedded keep their data, such as sqlite:///FILE.  [default: no embedded platform]",
 )

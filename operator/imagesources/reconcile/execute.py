@@ -244,11 +244,11 @@ async def _(step: WatchJob, at: Situation) -> Done:
             raise
         if not unknown or memory.job_asked >= PATIENCE_WITH_JOB:
             memory.job_id, memory.look_due = None, True
-        return Done(job_lost=True)
+        return Done()
     memory.job = job
     if job.state.current in ENDED:
         memory.job_id, memory.look_due = None, True
-    return Done(job=job)
+    return Done()
 
 
 @_do.register

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagesources.platform.models import Acl, AclEntry, Job, JobDescriptor, Source
+from imagesources.platform.models import Acl, AclEntry, JobDescriptor, Source
 from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import Acl as SpecAcl
 from imagesources.resources.status import Pin
@@ -304,16 +304,12 @@ class Done:
 
     Attributes:
         source: what the platform answered.
-        found: sources that were looked for.
         ticket: the job that a DELETE started.
         secrets: versions of the Secrets that were sent.
         failure: why it did not work.
     """
 
     source: Source | None = None
-    found: tuple[Source, ...] | None = None
     ticket: JobDescriptor | None = None
-    job: Job | None = None
-    job_lost: bool = False
     secrets: Mapping[str, tuple[str, str]] | None = None
     failure: Verdict | None = None
