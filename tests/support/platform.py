@@ -10,10 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.process import free_port
 from tests.support.waiting import wait_for
 
-from imagesources.controlplane import Process
+from imagesources.controlplane import Process, free_ports
 from imagesources.resources import API_VERSION, CREDENTIALS_LABEL
 
 Json = dict[str, Any]
@@ -41,7 +40,7 @@ class Platform:
         self._flags = flags
         self._process: Process | None = None
         self.hub_id = hub_id
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
 
     def __enter__(self) -> Self:
         try:

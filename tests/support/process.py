@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,7 +13,7 @@ from typing import Self
 
 from tests.support.waiting import wait_for
 
-from imagesources.controlplane import Cluster, Process
+from imagesources.controlplane import Cluster, Process, free_ports
 
 _UNCLEAN = ("Traceback", "Unclosed", "was never awaited", "was destroyed but it is pending")
 
@@ -33,7 +32,7 @@ class OperatorProcess:
     """
 
     def __init__(self, cluster: Cluster, folder: Path, *flags: str) -> None:
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{free_ports(1)[0]}"
         self.log = folder / "operator.log"
         self.database = f"sqlite:///{folder / 'embedded.db'}"
         self._flags = flags
@@ -104,13 +103,6 @@ class OperatorProcess:
         """Ends it in whatever state it is."""
         if self._process is not None:
             self._process.kill()
-
-
-def free_port() -> int:
-    """A port on loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def processes_with(argument: str) -> list[str]:

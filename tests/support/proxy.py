@@ -13,9 +13,8 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 from aiohttp import web
-from tests.support.process import free_port
 
-from imagesources.controlplane import Cluster
+from imagesources.controlplane import Cluster, free_ports
 
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "host"}
 _T = TypeVar("_T")
@@ -97,7 +96,7 @@ class Proxy:
     """
 
     def __init__(self, upstream: str, trust: ssl.SSLContext | None = None) -> None:
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.calls: list[Call] = []
         self.rule: Rule | None = None
         self._upstream = upstream

@@ -4,6 +4,7 @@ from imagesources.controlplane.build import ControlPlaneError, Say
 from imagesources.controlplane.cluster import Cluster
 from imagesources.controlplane.find import find, find_programs
 from imagesources.controlplane.local import OPERATOR, ControlPlane, Programs
+from imagesources.controlplane.ports import free_ports
 from imagesources.controlplane.processes import Process
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "Say",
     "find",
     "find_programs",
+    "free_ports",
 ]

@@ -4,7 +4,6 @@ import csv
 import http.client
 import json
 import secrets
-import socket
 import ssl
 import time
 import urllib.request
@@ -18,6 +17,7 @@ from typing import Self
 
 from imagesources.controlplane.build import ControlPlaneError
 from imagesources.controlplane.cluster import Cluster, write_kubeconfig
+from imagesources.controlplane.ports import free_ports
 from imagesources.controlplane.processes import Process
 
 OPERATOR = "imagesource-operator"
@@ -119,7 +119,7 @@ class ControlPlane:
     def _start(self) -> None:
         """Starts both programs, again on other ports when another process took one of them first."""
         for _ in range(_TRIES):
-            self._ports = _free_ports()
+            self._ports = _Ports(*free_ports(3))
             self._run_etcd()
             self._run_apiserver()
             if self._becomes_ready():
@@ -231,12 +231,3 @@ class ControlPlane:
             folder=self._folder,
             audit_log=self._folder / "audit.log",
         )
-
-
-def _free_ports() -> _Ports:
-    """Three ports that are free now; another process may take one before we do."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return _Ports(*(each.getsockname()[1] for each in sockets))
