@@ -29,7 +29,7 @@ generate: .venv/made
 
 lock: .venv/made
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  pyproject.toml --group dev -o requirements.lock
+	  pyproject.toml --extra tracing --group dev -o requirements.lock
 
 .venv/made: requirements.lock
 	@command -v '$(PYTHON)' >/dev/null || { \
