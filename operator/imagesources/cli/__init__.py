@@ -1,20 +1,38 @@
-"""The command line: ``imagesource-operator run | serve | platform | demo``."""
+"""The command line: ``imagesource-operator``; a command's module is imported when the command is asked for."""
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import Final
 
 import click
 
-from imagesources.cli.demo import demo
-from imagesources.cli.platform import platform
-from imagesources.cli.run import run
-from imagesources.cli.serve import serve
+COMMANDS: Final = {
+    "run": "Run the operator until SIGTERM or Ctrl-C.",
+    "serve": "Serve the embedded platform: the Image Sources API on your own machine.",
+    "platform": "Administer an embedded platform: hubs, roles, API keys, integrations.",
+    "demo": "Show the main job on a real Kubernetes API: sources are created, edited, shared and deleted.",
+}
+"""Each command, in the module of ``cli`` that has its name, and its first sentence, so that help imports none."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Imports what is used: kopf, both Kubernetes clients and SQLAlchemy take most of a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"imagesources.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("imagesource-operator"), prog_name="imagesource-operator")
 def main() -> None:
     """Kubernetes operator for Cycle image sources."""
-
-
-for command in (run, serve, platform, demo):
-    main.add_command(command)
