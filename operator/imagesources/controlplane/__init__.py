@@ -1,6 +1,6 @@
 """Finds, builds and starts a Kubernetes control plane for the demo and the tests; the operator never uses it."""
 
-from imagesources.controlplane.build import ControlPlaneError, Say
+from imagesources.controlplane.build import ControlPlaneError, Recipe, Say, built
 from imagesources.controlplane.cluster import Cluster
 from imagesources.controlplane.find import find, find_programs
 from imagesources.controlplane.local import OPERATOR, ControlPlane, Programs
@@ -14,7 +14,9 @@ __all__ = [
     "ControlPlaneError",
     "Process",
     "Programs",
+    "Recipe",
     "Say",
+    "built",
     "find",
     "find_programs",
     "free_ports",
