@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from random import uniform
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from imagesources.embedded import EmbeddedPlatform, Options
 from imagesources.hubs.directory import HubDirectory
@@ -18,6 +18,7 @@ from imagesources.kube.handlers import Handlers, hub_key
 from imagesources.kube.hubs import HubController
 from imagesources.kube.port import KubernetesPort
 from imagesources.kube.recorder import Recorder
+from imagesources.kube.scrape import Scrape
 from imagesources.kube.watch import Watch
 from imagesources.platform.client import Connection
 from imagesources.reconcile import Engine
@@ -27,6 +28,7 @@ from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 from imagesources.telemetry import log
+from imagesources.telemetry.lag import watch_lag
 
 
 class Operator:
@@ -47,8 +49,11 @@ class Operator:
         self.sources: WorkQueue[Key] = WorkQueue(
             self.engine.reconcile, self._lane_of, settings.hub_concurrency, is_open=False
         )
-        self.hub_queue: WorkQueue[HubKey] = WorkQueue(controller.reconcile, lambda key: key, 1, is_open=False)
+        self.hub_queue: WorkQueue[HubKey] = WorkQueue(
+            controller.reconcile, lambda key: key, 1, is_open=False, name="hubs"
+        )
         self.handlers = Handlers(self.cache, self.engine, controller, self.sources, self.hub_queue)
+        self.scrape = Scrape((self.sources, self.hub_queue), self.engine, self.cache, controller)
         self.watch: Watch | None = None
 
     @classmethod
@@ -66,6 +71,10 @@ class Operator:
             await stack.enter_async_context(_serving(operator, settings.listen))
             recorder = asyncio.create_task(operator.recorder.run(), name="recorder")
             stack.callback(recorder.cancel)
+            lag = asyncio.create_task(watch_lag(), name="event loop lag")
+            stack.callback(lag.cancel)
+            REGISTRY.register(operator.scrape)
+            stack.callback(REGISTRY.unregister, operator.scrape)
             starting = asyncio.create_task(operator.begin(kubeconfig), name="start")
             try:
                 yield operator

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from tests.support.clock import in_virtual_time
 
 from imagesources.reconcile.engine import Next
-from imagesources.reconcile.queue import Priority, WorkQueue
-from imagesources.telemetry import QUEUE_DEPTH
+from imagesources.reconcile.queue import Load, Priority, WorkQueue
 
 TAKES = 1.0
 """Seconds that a pass takes."""
@@ -259,12 +259,23 @@ def test_drain_nothing() -> None:
     assert in_virtual_time(scene()) == 0
 
 
-def test_depth_is_told() -> None:
-    """The metric says how many keys wait: those without a place, and none when all is done."""
+def test_load() -> None:
+    """A queue tells how much waits and how long the oldest has, what runs, and what is due later."""
+    loads: list[Load] = []
 
-    def depth() -> float:
-        (sample,) = next(iter(QUEUE_DEPTH.collect())).samples
-        return sample.value
+    def look(queue: WorkQueue[str]) -> None:
+        loads.append(queue.load())
+
+    worker = Worker(then={"a1": [Next(100.0)]})
+    play(worker, [(0, add("a1", "a2", "a3")), *((at, look) for at in (0.5, 1.5, 9))], until=10)
+    assert loads == [Load(2, 0.5, 0, 1), Load(1, 1.5, 1, 1), Load(0, 0.0, 1, 0)]
+
+
+def test_latency_and_duration() -> None:
+    """Waiting and work are measured apart, by the loop's clock and the queue's name."""
+
+    def measured(name: str) -> float:
+        return REGISTRY.get_sample_value(f"imagesource_{name}_seconds_sum", {"queue": "sources"}) or 0.0
 
     found: list[float] = []
     play(Worker(), [(0, add("a1", "a2", "a3")), *((at, lambda _queue: found.append(depth())) for at in (0.5, 1.5, 9))])

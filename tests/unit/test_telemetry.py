@@ -1,4 +1,4 @@
-"""Log lines for people and for machines, and the metrics' names."""
+"""Log lines for people and for machines."""
 
 import json
 import logging
@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 
-from imagesources.telemetry import log, observe_call, set_up_logging
+from imagesources.telemetry import log, set_up_logging
 
 
 @pytest.fixture
@@ -87,19 +86,3 @@ def test_levels(name: str, level: int, shown: dict[bool, bool], debug: bool) -> 
     """The operator's own steps are shown; libraries are heard from WARNING on."""
     set_up_logging(debug=debug)
     assert logging.getLogger(name).isEnabledFor(level) is shown[debug]
-
-
-def test_observe_call() -> None:
-    """A request is counted by operation and outcome, and its duration by operation."""
-
-    def value(name: str, **labels: str) -> float:
-        return REGISTRY.get_sample_value(name, labels) or 0.0
-
-    labels = {"operation": "getImageSources", "code": "404.test"}
-    calls, seconds = (
-        value("imagesource_platform_calls_total", **labels),
-        value("imagesource_platform_call_seconds_sum", operation="getImageSources"),
-    )
-    observe_call("getImageSources", "404.test", 0.25)
-    assert value("imagesource_platform_calls_total", **labels) == calls + 1
-    assert value("imagesource_platform_call_seconds_sum", operation="getImageSources") == seconds + 0.25

@@ -11,6 +11,7 @@ import click
 from imagesources.app import Operator
 from imagesources.settings import Settings
 from imagesources.telemetry import log, set_up_logging
+from imagesources.telemetry.tracing import set_up_tracing
 
 _DEFAULTS = Settings()
 _SECONDS = click.FloatRange(min=0)
@@ -91,7 +92,10 @@ def run(
         settle_time=settle_time,
         late_arrival=late_arrival,
     )
-    sys.exit(Process(settings, kubeconfig).run())
+    end_tracing = set_up_tracing(os.environ)
+    code = Process(settings, kubeconfig).run()
+    end_tracing()
+    sys.exit(code)
 
 
 class Process:

@@ -21,6 +21,10 @@ class CallBudget:
         self._at = 0.0
         self._paused_until = 0.0
         self._turn = asyncio.Lock()
+        self.waits = 0
+        """Requests that had to wait."""
+        self.waited = 0.0
+        """Seconds that they waited."""
 
     def pause(self, seconds: float) -> None:
         """Send nothing for so long; never shortens a longer pause."""
@@ -29,10 +33,21 @@ class CallBudget:
     async def take(self) -> None:
         """Wait for the right to send one request, in order of asking."""
         loop = asyncio.get_running_loop()
+        asked = loop.time()
         async with self._turn:
             while (wait := self._wait(loop.time())) > SOON:  # noqa: ASYNC110 - time fills a bucket, not an event
                 await asyncio.sleep(wait)
             self._tokens -= 1
+            if (waited := loop.time() - asked) > SOON:
+                self.waits += 1
+                self.waited += waited
+
+    @property
+    def left(self) -> float:
+        """Requests that may be sent at once, now; 0 while the platform asks to wait."""
+        now = asyncio.get_running_loop().time()
+        tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        return 0.0 if self._paused_until > now else max(0.0, tokens)
 
     def _wait(self, now: float) -> float:
         """Fill the bucket, and tell how long it takes until a request may be sent."""

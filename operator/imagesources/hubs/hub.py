@@ -10,12 +10,14 @@ from imagesources.hubs.budget import CallBudget
 from imagesources.hubs.inventory import Inventory
 from imagesources.hubs.trouble import Trouble, trouble_listing, trouble_of
 from imagesources.platform.client import PlatformClient
+from imagesources.platform.codes import known
 from imagesources.platform.errors import PlatformError, Refused
 from imagesources.platform.models import Source
 from imagesources.resources.hub import HubSpec, seconds
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
-from imagesources.telemetry import observe_call
+from imagesources.telemetry import log, tracing
+from imagesources.telemetry.metrics import PLATFORM_CALLS, PLATFORM_SECONDS
 
 _T = TypeVar("_T")
 
@@ -32,6 +34,11 @@ CAPABILITY_OF = {
 
 HubKey = tuple[str, str, str]
 """Kind, namespace (empty for a ClusterHub) and name."""
+
+
+def hub_name(key: HubKey) -> str:
+    """Name a hub for logs and metrics: ``namespace/name``, a ClusterHub by its name alone."""
+    return "/".join(filter(None, key[1:]))
 
 
 class HubConnection:
@@ -70,7 +77,10 @@ class HubConnection:
 
     def heard(self, operation: str, code: str, seconds_taken: float) -> None:
         """Take in how a request ended; the client calls it."""
-        observe_call(operation, code, seconds_taken)
+        PLATFORM_CALLS.labels(operation, known(code)).inc()
+        PLATFORM_SECONDS.labels(operation).observe(seconds_taken)
+        told = {"operation": operation, "code": known(code), "seconds": round(seconds_taken, 3)}
+        log.debug("asked the platform", extra={"hub": hub_name(self.key), **told})
         if code == "ok":
             self.capabilities[CAPABILITY_OF[operation]] = None
 
@@ -106,7 +116,12 @@ class HubConnection:
         """
         begun = asyncio.get_running_loop().time()
         page_size = self._settings.page_size
-        listed = [source async for source in self.client.list_sources(sort=("id",), page_size=page_size)]
+        with tracing.trace("inventory", {"imagesource.hub": hub_name(self.key)}) as span:
+            try:
+                listed = [source async for source in self.client.list_sources(sort=("id",), page_size=page_size)]
+            except PlatformError as error:
+                span.fail(known(error.code))
+                raise
         return self.inventory.replace(listed, begun)
 
     async def watch(self, on_change: Callable[[set[str] | None], None]) -> None:

@@ -1,5 +1,6 @@
 """The few requests that the operator makes beside kopf's watches."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any
@@ -11,13 +12,16 @@ from kubernetes.aio.client.exceptions import ApiException
 from imagesources.kube.credentials import MANAGER, read_configuration
 from imagesources.reconcile.ports import Conflict, KubernetesError, Secret, Vanished
 from imagesources.resources import CREDENTIALS_LABEL, GROUP, VERSION
-from imagesources.telemetry import KUBERNETES_WRITES
+from imagesources.telemetry import tracing
+from imagesources.telemetry.metrics import KUBERNETES_SECONDS, KUBERNETES_WRITES
 
 Json = dict[str, Any]
 
 _PAGE = 500
 _TIMEOUT = 30.0
 _MERGE_PATCH = "application/merge-patch+json"
+_CODES = {Conflict: "conflict", Vanished: "gone", KubernetesError: "failed"}
+"""How a write that failed is counted."""
 
 
 class KubernetesApi:
@@ -71,14 +75,15 @@ class KubernetesApi:
 
     async def patch(self, plural: str, namespace: str, name: str, body: Json, *, status: bool = False) -> Json:
         """Merge-patch a resource of ours, or its status (RFC 7396); an empty namespace means cluster scope."""
-        KUBERNETES_WRITES.labels(plural, "status" if status else "metadata").inc()
         scope = "namespaced" if namespace else "cluster"
         method = getattr(self._custom, f"patch_{scope}_custom_object{'_status' if status else ''}")
         place = (namespace, plural, name) if namespace else (plural, name)
         request = method(
             GROUP, VERSION, *place, body, field_manager=MANAGER, _content_type=_MERGE_PATCH, _request_timeout=_TIMEOUT
         )
-        return dict(await _answer(request))
+        path = f"/apis/{GROUP}/{VERSION}/{'namespaces/{namespace}/' if namespace else ''}{plural}/{{name}}"
+        target = f"{path}/status" if status else path
+        return dict(await _write(request, "PATCH", plural, "status" if status else "metadata", target))
 
     async def read_secret(self, namespace: str, name: str) -> Secret | None:
         """Read a Secret's values; None: there is none. Values that are no UTF-8 are left out."""
@@ -100,7 +105,7 @@ class KubernetesApi:
         request = self._events.create_namespaced_event(
             namespace, event, field_manager=MANAGER, _request_timeout=_TIMEOUT
         )
-        await _answer(request)
+        await _write(request, "POST", "events", "create", "/apis/events.k8s.io/v1/namespaces/{namespace}/events")
 
 
 def is_labelled(labels: Mapping[str, str]) -> bool:
@@ -116,6 +121,25 @@ def _decoded(data: Mapping[str, str]) -> dict[str, str]:
         except ValueError:
             continue
     return decoded
+
+
+async def _write(request: Awaitable[object], method: str, resource: str, write: str, template: str) -> Any:  # noqa: ANN401 - as below
+    """Count and trace a write, whatever becomes of it."""
+    loop = asyncio.get_running_loop()
+    begun, code = loop.time(), "cancelled"
+    attributes = {"http.request.method": method, "url.template": template}
+    with tracing.request(f"{method} {template}", attributes) as span:
+        try:
+            answer = await _answer(request)
+            code = "ok"
+        except KubernetesError as error:
+            code = _CODES[type(error)]
+            span.fail(code)
+            raise
+        finally:
+            KUBERNETES_WRITES.labels(resource, write, code).inc()
+            KUBERNETES_SECONDS.labels(resource).observe(loop.time() - begun)
+    return answer
 
 
 async def _answer(request: Awaitable[object]) -> Any:  # noqa: ANN401 - what the generated client returns

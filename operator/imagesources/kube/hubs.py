@@ -6,11 +6,11 @@ from typing import Any
 
 from imagesources.hubs.budget import CallBudget
 from imagesources.hubs.directory import Entry, HubDirectory
-from imagesources.hubs.hub import HubConnection, HubKey
+from imagesources.hubs.hub import HubConnection, HubKey, hub_name
 from imagesources.hubs.trouble import Trouble
 from imagesources.kube.api import KubernetesApi
 from imagesources.kube.cache import Cache, version_of
-from imagesources.kube.hub_status import describe, trouble_of_entry
+from imagesources.kube.hub_status import describe
 from imagesources.kube.port import merge_patch
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
 from imagesources.reconcile.engine import Next, utc_now
@@ -22,7 +22,7 @@ from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
-from imagesources.telemetry import HUBS_UP, log
+from imagesources.telemetry import log, tracing
 
 Embedded = Callable[[str], Awaitable[tuple[Connection, str]]]
 """Opens a hub of the embedded platform by name: its connection, and the platform's instance id."""
@@ -66,11 +66,12 @@ class HubController:
             self.directory.remove(key)
             return Next()
         try:
-            await self._connect(key, resource)
-            await self._hold(key, resource)
-            await self._report(key, self.hubs.get(key, resource))
+            with tracing.trace("reconcile hub", {"imagesource.hub": hub_name(key)}):
+                await self._connect(key, resource)
+                await self._hold(key, resource)
+                await self._report(key, self.hubs.get(key, resource))
         except KubernetesError as error:
-            log.warning("a hub could not be looked after: %s", error, extra={"hub": "/".join(key)})
+            log.warning("a hub could not be looked after: %s", error, extra={"hub": hub_name(key)})
             return Next(self.settings.retry_first)
         entry = self.directory.entries[key]
         return Next() if entry.connection else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
@@ -171,7 +172,6 @@ class HubController:
         entry = self.directory.entries[key]
         there = self._at(resource, entry)
         status = describe(resource, entry, self._own(key, there), there, self.cache.keys, utc_now())
-        HUBS_UP.set(sum(trouble_of_entry(known) is None for known in self.directory.entries.values()))
         if difference := merge_patch(resource.status.to_json(), status.to_json()):
             await self._write(key, resource, {"status": difference}, status=True)
 

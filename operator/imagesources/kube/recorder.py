@@ -12,6 +12,7 @@ from imagesources.reconcile.ports import Happening, KubernetesError
 from imagesources.resources import API_VERSION, GROUP
 from imagesources.resources.imagesource import ImageSource
 from imagesources.telemetry import log
+from imagesources.telemetry.metrics import EVENTS_DROPPED
 
 _WAITING = 1000
 """Events that may wait to be written."""
@@ -27,7 +28,9 @@ class Recorder:
 
     def tell(self, resource: ImageSource, happening: Happening) -> None:
         """Record that something happened to a resource."""
-        if not self._queue.full():
+        if self._queue.full():
+            EVENTS_DROPPED.inc()
+        else:
             self._queue.put_nowait((resource.metadata.namespace, self._event(resource, happening)))
 
     async def run(self) -> None:

@@ -7,6 +7,7 @@ a create must be able to tell one from the other.
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,12 @@ import aiohttp
 from yarl import URL
 
 from imagesources.platform.answers import Answer, read
-from imagesources.platform.errors import NotSent, PlatformError, Unanswered
+from imagesources.platform.codes import known
+from imagesources.platform.errors import NotSent, PlatformError, Refused, Unanswered
 from imagesources.platform.models import Json
+from imagesources.telemetry import tracing
+
+_OBJECT_ID = re.compile(r"\b[0-9a-f]{24}\b")
 
 OnCall = Callable[[str, str, float], None]
 """Told of each call: operation, code ("ok", a platform's code, "not-sent", "unanswered", "cancelled"), seconds."""
@@ -150,16 +155,28 @@ class Transport:
             Refused: the platform's error envelope came back.
         """
         started, code = time.monotonic(), "cancelled"
-        try:
-            document = read(operation, await self._exchange(operation, method, path, query, body))
-            code = "ok"
-        except PlatformError as failure:
-            code = failure.code
-            raise
-        finally:
-            if self._on_call is not None:
-                self._on_call(operation, code, time.monotonic() - started)
+        with tracing.request(operation, self._about(method, path)) as span:
+            try:
+                document = read(operation, await self._exchange(operation, method, path, query, body))
+                code = "ok"
+            except PlatformError as failure:
+                code = failure.code
+                if isinstance(failure, Refused):
+                    span.note({"http.response.status_code": failure.status})
+                raise
+            finally:
+                if code != "ok":
+                    span.fail(known(code))
+                if self._on_call is not None:
+                    self._on_call(operation, code, time.monotonic() - started)
         return document
+
+    def _about(self, method: str, path: str) -> tracing.Attributes:
+        """Describe a request for its span: neither the query nor, of an address not allowed, anything."""
+        about: dict[str, str | int] = {"http.request.method": method, "url.template": _OBJECT_ID.sub("{id}", path)}
+        if self._origin is not None and not self._objection:
+            about |= {"server.address": self._origin.raw_host or "", "server.port": self._origin.port or 0}
+        return about
 
     async def aclose(self) -> None:
         """Closes the connections; later calls are ``NotSent``."""

@@ -6,17 +6,18 @@ status is written when a chain of steps comes to rest, and in between only where
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from imagesources.hubs.directory import HubDirectory
-from imagesources.hubs.hub import HubConnection
+from imagesources.hubs.hub import HubConnection, hub_name
 from imagesources.hubs.trouble import Trouble
+from imagesources.reconcile.counting import count_drift, count_pass, outcome_of
 from imagesources.reconcile.desired import desire
 from imagesources.reconcile.events import happenings
 from imagesources.reconcile.execute import Situation, execute
 from imagesources.reconcile.guard import objection, unlisted
-from imagesources.reconcile.memory import Memory
+from imagesources.reconcile.memory import Memory, Outcome
 from imagesources.reconcile.model import (
     Create,
     Delete,
@@ -42,7 +43,7 @@ from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus
 from imagesources.settings import Settings
-from imagesources.telemetry import RECONCILES, log
+from imagesources.telemetry import log, tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,25 @@ class Engine:
         if resource is None:
             return Next()
         memory = self.remember(resource)
+        memory.outcome = Outcome()
+        about = {"k8s.namespace.name": resource.metadata.namespace, "imagesource.name": resource.metadata.name}
+        with tracing.trace("reconcile", about) as span:
+            try:
+                return await self._guarded(resource, memory)
+            finally:
+                count_pass(memory, span)
+
+    async def _guarded(self, resource: ImageSource, memory: Memory) -> Next:
         try:
             return self._paced(await self._pass(resource, memory), resource, memory)
         except Vanished:
+            memory.outcome = replace(memory.outcome, result="conflict", reason="Vanished")
             return Next()
         except Conflict:
+            memory.outcome = replace(memory.outcome, result="conflict", reason="Conflict")
             return self._paced(AGAIN, resource, memory)
         except KubernetesError as error:
+            memory.outcome = replace(memory.outcome, result="failed", reason="KubernetesError")
             log.warning("the Kubernetes API failed: %s", error, extra=_of(resource))
             return Next(self._backoff(memory))
 
@@ -150,7 +163,10 @@ class Engine:
             return await self._cannot(resource, refused, memory)
         at = Situation(resource, wanted, hub, self.kube, memory, self.settings)
         step = self._step(at, record)
+        memory.outcome = Outcome(type(step).__name__)
         done = await execute(step, at)
+        memory.outcome = outcome_of(step, done)
+        count_drift(step, done, memory)
         self._note(resource, step, done)
         return await self._report(at, record, step, done)
 
@@ -184,7 +200,7 @@ class Engine:
         if hub.brake.allows(source_id, len(known), now):
             return None
         if not engaged:
-            log.error("%s", hub.brake.message, extra={"hub": hub.key})
+            log.error("%s", hub.brake.message, extra={"hub": hub_name(hub.key)})
             self.hubs.on_change(hub.key, set())
         return Problem(Reason.BRAKED, hub.brake.message or "")
 
@@ -271,6 +287,7 @@ class Engine:
 
     async def _cannot(self, resource: ImageSource, problem: Problem, memory: Memory) -> Next:
         """Say what keeps a resource from being worked on at all."""
+        memory.outcome = Outcome(result="held", reason=problem.reason.value)
         status = unhubbed(resource, problem, self.wall_clock())
         if matters(resource.status, status):
             log.warning("%s", problem.message, extra=_of(resource, reason=problem.reason.value))
@@ -282,6 +299,7 @@ class Engine:
     ) -> Next:
         """Wait for the hub; only what needs none can be done: letting go of a resource that leaves its source."""
         if not wanted.exists and (not record.finalizer or wanted.orphan):
+            memory.outcome = Outcome(Release.__name__ if record.finalizer else Rest.__name__, "ok")
             if record.finalizer:
                 await self.kube.release(resource)
                 self._tell(resource, wanted, Release(), Done(), resource.status)
@@ -293,6 +311,7 @@ class Engine:
     ) -> Next:
         """Wait for the hub's first list; a source that was in order stays so until something else is seen."""
         if not hub.trouble or (wanted.exists and record.settled_generation == wanted.generation):
+            memory.outcome = Outcome(result="held", reason=Reason.PENDING.value)
             return Next()
         problem = Problem(hub.trouble.reason, hub.trouble.message)
         return await self._without_hub(resource, wanted, record, problem, memory)
@@ -313,11 +332,11 @@ class Engine:
         for happening in told:
             self.kube.tell(resource, happening)
             if not happening.warning:  # a failure has its own line
-                log.info("%s", happening.note, extra=_of(resource, reason=happening.reason))
+                about = {"step": type(step).__name__, "reason": happening.reason, "source": status.id}
+                log.info("%s", happening.note, extra=_of(resource, **about))
 
     def _note(self, resource: ImageSource, step: Step, done: Done) -> None:
         name = type(step).__name__
-        RECONCILES.labels(name, done.failure.problem.reason.value if done.failure else "ok").inc()
         if done.failure and not done.failure.gone:
             reason = done.failure.problem.reason.value
             log.warning("%s", done.failure.problem.message, extra=_of(resource, step=name, reason=reason))

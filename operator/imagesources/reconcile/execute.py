@@ -37,6 +37,7 @@ from imagesources.resources import PIN_ANNOTATION
 from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
+from imagesources.telemetry.metrics import JOB_SECONDS, JOBS_ENDED
 
 ENDED = {"completed", "error", "expired"}
 """States after which a job does nothing more (schema ``JobState``)."""
@@ -244,10 +245,14 @@ async def _(step: WatchJob, at: Situation) -> Done:
             raise
         if not unknown or memory.job_asked >= PATIENCE_WITH_JOB:
             memory.job_id, memory.look_due = None, True
+            JOBS_ENDED.labels("lost").inc()
         return Done()
     memory.job = job
     if job.state.current in ENDED:
         memory.job_id, memory.look_due = None, True
+        JOBS_ENDED.labels(job.state.current).inc()
+        if memory.delete_asked > float("-inf"):  # else an earlier process asked
+            JOB_SECONDS.observe(at.now - memory.delete_asked)
     return Done()
 
 

@@ -6,11 +6,29 @@ from dataclasses import dataclass, field
 from imagesources.platform.models import Job
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a pass went, for metrics and traces.
+
+    Attributes:
+        step: the name of the step that was chosen; "none": it did not come to that.
+        result: ok, held (something speaks against going on), failed, conflict (the resource changed meanwhile), or
+            aborted (the process stops, or a defect).
+        reason: why it was held or failed.
+    """
+
+    step: str = "none"
+    result: str = "aborted"
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class Memory:
     """Of one resource, by uid. Times are those of the loop's clock, in seconds.
 
     Attributes:
+        outcome: how the newest pass went.
+        drifted: whether changes by other hands were seen, and still are there.
         streak: passes that followed each other at once.
         failures: failures in a row, for the growing delay.
         clear: no POST of an unknown outcome can be around.
@@ -34,6 +52,8 @@ class Memory:
 
     attempted: float
     clear: bool = False
+    outcome: Outcome = Outcome()
+    drifted: bool = False
     streak: int = 0
     failures: int = 0
     absences: list[float] = field(default_factory=list)

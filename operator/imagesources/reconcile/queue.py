@@ -9,7 +9,8 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from imagesources.reconcile.engine import Next
-from imagesources.telemetry import QUEUE_DEPTH, RECONCILE_SECONDS, log
+from imagesources.telemetry import log
+from imagesources.telemetry.metrics import QUEUE_LATENCY, RECONCILE_SECONDS
 
 SOON = 0.001
 """Seconds of the shortest delay: a time that is almost reached must not keep the loop from getting there."""
@@ -26,6 +27,16 @@ class Priority(IntEnum):
     DRIFT = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much a queue has to do: what waits, and seconds of the oldest; what is due later; passes under way."""
+
+    waiting: int
+    oldest: float
+    delayed: int
+    running: int
+
+
 @dataclass(slots=True)
 class _Item(Generic[_Key]):
     key: _Key
@@ -33,6 +44,8 @@ class _Item(Generic[_Key]):
     due: asyncio.TimerHandle | None = None
     ticket: int | None = None
     """Its place in the line, while it waits."""
+    since: float = 0.0
+    """When it took that place, or began to run."""
     running: bool = False
     again: bool = False
 
@@ -70,6 +83,7 @@ class WorkQueue(Generic[_Key]):
         self._lanes: dict[Hashable, _Lane[_Key]] = {}
         self._order = count()
         self._tasks: set[asyncio.Task[None]] = set()
+        name: for metrics.
         self._open = is_open
 
     def add(self, key: _Key, priority: Priority = Priority.EDIT) -> None:
@@ -80,10 +94,13 @@ class WorkQueue(Generic[_Key]):
         if item.due:
             item.due.cancel()
             item.due = None
+        name: str = "sources",
         if item.running:
             item.again = True
         elif item.ticket is None or urgent:
             self._enter(item)
+        self.name = name
+        self._party_of = party_of
 
     def add_later(self, key: _Key, seconds: float) -> None:
         """Ask for a pass in a while, unless one is due or running anyway."""
@@ -92,10 +109,27 @@ class WorkQueue(Generic[_Key]):
             item.due = asyncio.get_running_loop().call_later(seconds, self._due, item)
 
     def open(self) -> None:
-        """Begin with what has been added."""
+        """Begin with what has been added; the lanes may have become others since."""
         self._open = True
-        for lane_key, lane in list(self._lanes.items()):
-            self._start(lane_key, lane)
+        self._lanes.clear()
+        waiting = [item for item in self._items.values() if item.ticket is not None]
+        for item in waiting:
+            item.ticket = None
+            self._enter(item)
+
+    def longest(self) -> float:
+        """Tell for how many seconds the longest of the passes under way has run."""
+        now = asyncio.get_running_loop().time()
+        return max((now - item.since for item in self._items.values() if item.running), default=0.0)
+
+    def load(self) -> "Load":
+        """Count what waits, what runs and what is due later; before ``open`` nothing waits for a place."""
+        if not self._open:
+            return Load(0, 0.0, 0, len(self._tasks))
+        now = asyncio.get_running_loop().time()
+        waiting = [now - item.since for item in self._items.values() if item.ticket is not None]
+        delayed = sum(item.due is not None for item in self._items.values())
+        return Load(len(waiting), max(waiting, default=0.0), delayed, len(self._tasks))
 
     async def drain(self, grace: float) -> None:
         """Start nothing more, and wait for the passes that run, at most ``grace`` seconds; the rest is cancelled."""
@@ -128,13 +162,13 @@ class WorkQueue(Generic[_Key]):
             task.add_done_callback(self._tasks.discard)
         if not lane.ready and not lane.running:
             self._lanes.pop(lane_key, None)
-        QUEUE_DEPTH.set(sum(item.ticket is not None for item in self._items.values()))
+        if item.ticket is None:
+            item.since = asyncio.get_running_loop().time()
 
     async def _run(self, item: _Item[_Key], lane_key: Hashable, lane: _Lane[_Key]) -> None:
-        after = Next()
+        after, begun = Next(), asyncio.get_running_loop().time()
         try:
-            with RECONCILE_SECONDS.time():
-                after = await self._work(item.key)
+            after = await self._work(item.key)
         except Exception:  # noqa: BLE001 - the edge: a defect must not end the loop, nor the other sources
             log.exception("a pass failed; it is tried again", extra={"source_name": item.key})
             after = Next(60.0)
@@ -142,6 +176,9 @@ class WorkQueue(Generic[_Key]):
             lane.running -= 1
             item.running = False
             self._after(item, after)
+            now = asyncio.get_running_loop().time()
+            QUEUE_LATENCY.labels(self.name).observe(now - item.since)
+            item.since = now
             self._start(lane_key, lane)
 
     def _after(self, item: _Item[_Key], after: Next) -> None:
@@ -159,3 +196,4 @@ class WorkQueue(Generic[_Key]):
     def _due(self, item: _Item[_Key]) -> None:
         item.due = None
         self._enter(item)
+            RECONCILE_SECONDS.labels(self.name).observe(asyncio.get_running_loop().time() - begun)

@@ -1,37 +1,42 @@
-"""Names of metrics and fields of logs, in one place."""
+"""The operator's log: one line for each meaningful step, for people or as JSON, with fields of fixed names."""
 
 import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-
-from prometheus_client import Counter, Gauge, Histogram
-
-RECONCILES = Counter("imagesource_reconcile", "Passes of the engine by step and outcome.", ("step", "outcome"))
-RECONCILE_SECONDS = Histogram("imagesource_reconcile_seconds", "Duration of a pass of the engine.")
-QUEUE_DEPTH = Gauge("imagesource_queue_depth", "Sources that wait for a pass.")
-PLATFORM_CALLS = Counter("imagesource_platform_calls", "Requests to the platform.", ("operation", "code"))
-PLATFORM_SECONDS = Histogram(
-    "imagesource_platform_call_seconds", "Duration of requests to the platform.", ("operation",)
-)
-KUBERNETES_WRITES = Counter("imagesource_kubernetes_writes", "Writes to the Kubernetes API.", ("resource", "write"))
-HUBS_UP = Gauge("imagesource_hubs_up", "Hubs that answer.")
+from typing import Final
 
 log = logging.getLogger("imagesources")
 
-_EXTRA = ("namespace", "source_name", "step", "reason", "hub", "operation", "code", "source", "seconds")
-"""The fields of a log line beside time, level, message."""
+FIELDS: Final[Mapping[str, str]] = {
+    "namespace": "namespace of the ImageSource",
+    "source_name": "name of the ImageSource",
+    "step": "the step of the engine",
+    "reason": "the reason, as the condition or Event gives it",
+    "source": "id of the source on the platform",
+    "hub": "the Hub as namespace/name, or the name of the ClusterHub",
+    "operation": "operation of the platform's API",
+    "code": "how the request ended: ok, a code of the platform, not-sent, unanswered, cancelled, other",
+    "seconds": "how long it took",
+    "trace_id": "the trace that the line belongs to, where traces are on",
+    "span_id": "the span in it",
+}
+"""The fields of a line beside time, level, message and error (a traceback); each is there where it applies."""
+
+_trace_fields: Callable[[], Mapping[str, str]] = dict
 
 
-def observe_call(operation: str, code: str, seconds: float) -> None:
-    """Count one request to the platform: its operation id, status or failure, duration."""
-    PLATFORM_CALLS.labels(operation, code).inc()
-    PLATFORM_SECONDS.labels(operation).observe(seconds)
+def set_trace_fields(fields: Callable[[], Mapping[str, str]]) -> None:
+    """Ask this for the ids of the trace that a line belongs to."""
+    global _trace_fields  # noqa: PLW0603 - as with logging, there is one for the process
+    _trace_fields = fields
 
 
 class _Line(logging.Formatter):
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
-        return {name: value for name in _EXTRA if (value := record.__dict__.get(name)) is not None}
+        known = {**record.__dict__, **_trace_fields()}
+        return {name: value for name in FIELDS if (value := known.get(name)) is not None}
 
     def when(self, record: logging.LogRecord) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
