@@ -100,7 +100,6 @@ class WorkQueue(Generic[_Key]):
         elif item.ticket is None or urgent:
             self._enter(item)
         self.name = name
-        self._party_of = party_of
 
     def add_later(self, key: _Key, seconds: float) -> None:
         """Ask for a pass in a while, unless one is due or running anyway."""
