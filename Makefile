@@ -27,9 +27,11 @@ check: .venv/made
 generate: .venv/made
 	$(BIN)/python -m imagesources.resources.generate
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: .venv/made
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  pyproject.toml --extra tracing --group dev -o requirements.lock
+	$(COMPILE) pyproject.toml --extra tracing --group dev -o requirements.lock
+	$(COMPILE) pyproject.toml --extra tracing -c requirements.lock -o requirements-image.lock
+	$(COMPILE) --group build -c requirements.lock -o requirements-build.lock
 
 .venv/made: requirements.lock
 	@command -v '$(PYTHON)' >/dev/null || { \

@@ -1,0 +1,30 @@
+# The operator as a small, non-root image. Builds for any platform that the base image has:
+#   docker buildx build --platform linux/amd64,linux/arm64 --tag imagesource-operator .
+# A base of your own, by digest for a build that can be repeated: --build-arg BASE=NAME@sha256:…
+ARG BASE=python:3.13-slim
+FROM ${BASE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
+WORKDIR /src
+RUN python3 -m venv /opt/build && python3 -m venv /opt/imagesource-operator
+COPY requirements-build.lock requirements-image.lock ./
+RUN /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
+ && /opt/imagesource-operator/bin/pip install --require-hashes -r requirements-image.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY operator operator
+# Bytecode by hash of its source, not by time: the same files give the same image.
+RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /opt/wheel . \
+ && /opt/imagesource-operator/bin/pip install --no-deps /opt/wheel/*.whl \
+ && /opt/imagesource-operator/bin/pip uninstall --yes pip \
+ && /opt/imagesource-operator/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/imagesource-operator/lib
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="imagesource-operator" \
+      org.opencontainers.image.description="Kubernetes operator for Cycle image sources" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/imagesource-operator /opt/imagesource-operator
+ENV PATH=/opt/imagesource-operator/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# By number, so that a cluster can see that it is not root.
+USER 65532:65532
+WORKDIR /tmp
+ENTRYPOINT ["imagesource-operator"]
+CMD ["run"]
