@@ -47,7 +47,11 @@ class Operator:
         )
         self.engine = Engine(self.port, self.directory, settings)
         self.sources: WorkQueue[Key] = WorkQueue(
-            self.engine.reconcile, self._lane_of, settings.hub_concurrency, is_open=False
+            self.engine.reconcile,
+            self._lane_of,
+            settings.hub_concurrency,
+            party_of=lambda key: key[0],
+            is_open=False,
         )
         self.hub_queue: WorkQueue[HubKey] = WorkQueue(
             controller.reconcile, lambda key: key, 1, is_open=False, name="hubs"

@@ -12,7 +12,7 @@ from tests.support.scene import NGINX, Scene, scene, source
 from tests.support.waiting import wait_for
 
 from imagesources.controlplane import ControlPlane
-from imagesources.resources import GROUP, PIN_ANNOTATION
+from imagesources.resources import ALLOWED_HOSTS_ANNOTATION, GROUP, PIN_ANNOTATION
 
 Json = dict[str, Any]
 Tenant = Callable[..., str]
@@ -123,6 +123,51 @@ def test_secret_without_consent(stage: Scene, tenant: Tenant, attacker: Proxy, l
     assert "is not labelled" in stage.reason(name, "SecretMissing").message
     assert [call for call in stage.calls.calls if CANARY.encode() in call.body] == []
     tenant("delete", f"imagesource/{name}", f"hub/{name}")
+
+
+def bound(name: str, hosts: str, **values: str) -> Json:
+    """A Secret that names the hosts that it may be sent to, to apply."""
+    body = secret(name, **values)
+    body["metadata"]["annotations"] = {ALLOWED_HOSTS_ANNOTATION: hosts}
+    return body
+
+
+def test_credential_to_a_strange_host(stage: Scene, tenant: Tenant, attacker: Proxy) -> None:
+    """A credential goes only to the hosts that its owner names, also when the address of a source is changed later."""
+    stage.kubectl.apply(bound("bound", "registry.example.com", token=CANARY))
+    ref = {"secretKeyRef": {"name": "bound", "key": "token"}}
+    details = {"url": "https://registry.example.com", "target": "web", "tokenFrom": ref}
+    tenant("create", "--filename=-", body=source("faithful", origin={"type": "docker-registry", "details": details}))
+    stage.ready("faithful")
+    begun = len(stage.calls.calls)
+    origins: tuple[Json, ...] = (
+        {"type": "docker-registry", "details": details | {"url": attacker.url}},
+        {"type": "docker-hub", "details": {"target": f"127.0.0.1:{attacker.port}/web", "tokenFrom": ref}},
+        {
+            "type": "docker-registry",
+            "details": details | {"url": f"https://registry.example.com@127.0.0.1:{attacker.port}"},
+        },
+    )
+    for origin in origins:
+        tenant("replace", "--filename=-", body=source("faithful", origin=origin))
+        shown = stage.reason("faithful", "SecretNotForHost").message
+        assert "images.cycle.io/allowed-hosts of Secret bound does not allow it" in shown
+        assert [call for call in stage.calls.calls[begun:] if CANARY.encode() in call.body] == []
+    stage.kubectl.apply(bound("bound", f"registry.example.com, 127.0.0.1:{attacker.port}", token=CANARY))
+    stage.ready("faithful", timeout=10)
+    tenant("delete", "imagesource", "faithful")
+
+
+def test_key_to_another_platform(stage: Scene, tenant: Tenant) -> None:
+    """An API key whose Secret names another platform is not sent to this one, though the operator may talk to it."""
+    (_, hub) = stage.platform.hub(stage.calls.url, "bound-hub")
+    stage.kubectl.apply(bound("bound-hub-key", "api.cycle.io", apiKey="key-of-another-platform"))
+    tenant("create", "--filename=-", body=hub)
+    stage.reason("bound-hub", "SecretNotForHost", resource="hub")
+    assert "url" not in stage.kubectl.get("hub", "bound-hub")["status"]
+    stage.kubectl.apply(bound("bound-hub-key", f"api.cycle.io 127.0.0.1:{stage.calls.port}", apiKey=API_KEY))
+    stage.reason("bound-hub", "Reachable", resource="hub")
+    tenant("delete", "hub", "bound-hub")
 
 
 @pytest.mark.parametrize("where", ["attacker", "metadata service", "same host by another name"])

@@ -201,6 +201,6 @@ class Reads:
         return self.secrets.get((namespace, name))
 
 
-def secret(values: Mapping[str, str], *, version: str = "1", labelled: bool = True) -> Secret:
+def secret(values: Mapping[str, str], *, version: str = "1", labelled: bool = True, **more: Any) -> Secret:
     """Builds a Secret."""
-    return Secret(uid="secret-uid", resource_version=version, labelled=labelled, type="Opaque", values=values)
+    return Secret(uid="secret-uid", resource_version=version, labelled=labelled, type="Opaque", values=values, **more)

@@ -110,12 +110,12 @@ def test_indices_agree(events: list[tuple[str, str, int, str | None]]) -> None:
         pytest.param({"name": "login"}, False, id="a source of that name"),
     ],
 )
-def test_using_secret(spec: Json, used: bool) -> None:
+def test_naming_a_secret(spec: Json, used: bool) -> None:
     """The resources whose origin names a Secret are found, in its own namespace alone."""
     cache = Cache()
     cache.put(image_source(spec))
-    assert (list(cache.using_secret(("shop", "login"))) != []) is used
-    assert list(cache.using_secret(("elsewhere", "login"))) == []
+    assert (list(cache.naming(("shop", "login"))) != []) is used
+    assert list(cache.naming(("elsewhere", "login"))) == []
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_using_secret(spec: Json, used: bool) -> None:
         pytest.param({"existing": {"sourceRef": {"name": "base"}}}, id="existing"),
     ],
 )
-def test_referring_to(details: Json) -> None:
+def test_naming_a_source(details: Json) -> None:
     """The resources whose origin names another are found."""
     cache = Cache()
     cache.put(image_source({"origin": {"type": "docker-file", "details": details}}))
-    assert [found.key for found in cache.referring_to(("shop", "base"))] == [KEY]
-    assert list(cache.referring_to(("shop", "other"))) == []
+    assert [found.key for found in cache.naming(("shop", "base"))] == [KEY]
+    assert list(cache.naming(("shop", "other"))) == []

@@ -63,10 +63,12 @@ Actions = Iterable[tuple[float, Callable[[WorkQueue[str]], object]]]
 
 
 def play(worker: Worker, actions: Actions, *, until: float = 1000.0, width: int = 1, is_open: bool = True) -> Worker:
-    """Runs a queue and does things to it at times."""
+    """Runs a queue and does things to it at times; a key's last part after a colon is its party."""
 
     async def scene() -> None:
-        queue = WorkQueue(worker, lambda key: key[0], width, is_open=is_open)
+        queue = WorkQueue(
+            worker, lambda key: key[0], width, party_of=lambda key: key.partition(":")[2], is_open=is_open
+        )
         loop = asyncio.get_running_loop()
         for at, act in actions:
             loop.call_at(at, lambda act=act: _do(act(queue)))
@@ -198,6 +200,27 @@ def test_lanes_isolate() -> None:
     worker = Worker(takes=lambda key: 10_000.0 if key[0] == "a" else TAKES)
     play(worker, [(0, add("a1", "a2", "a3", "b1", "b2"))], until=5)
     assert worker.passes == [("a1", 0), ("b1", 0), ("b2", 1)]
+
+
+def test_parties_take_turns() -> None:
+    """Of one lane, each party has one place in a turn, in the order of asking; nobody's place is lost."""
+    worker = play(Worker(), [(0, add("a1:x", "a2:x", "a3:x", "a4:y", "a5:y", "a6:z"))])
+    assert worker.keys == ["a1:x", "a4:y", "a6:z", "a2:x", "a5:y", "a3:x"]
+
+
+def test_late_party_does_not_catch_up() -> None:
+    """Who comes late shares from then on, and is not owed the turns of before."""
+    actions: Actions = [(0, add(*(f"a{number}:x" for number in range(6)))), (2.5, add("ay:y", "az:y"))]
+    assert play(Worker(), actions).keys == ["a0:x", "a1:x", "a2:x", "ay:y", "a3:x", "az:y", "a4:x", "a5:x"]
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_thousands_delay_nobody(priority: Priority) -> None:
+    """A namespace with thousands of sources, of which each pass asks for the next, does not delay another's edit."""
+    many = [f"a{number}:x" for number in range(3000)]
+    worker = Worker(then={key: [Next(0.0), Next(0.0), Next()] for key in many})
+    play(worker, [(0, add(*many, priority=priority)), (5.5, add("a:y"))], until=20, width=8)
+    assert dict(worker.passes)["a:y"] == 6
 
 
 def test_opens_when_told() -> None:

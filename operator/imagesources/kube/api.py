@@ -11,7 +11,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from imagesources.kube.credentials import MANAGER, read_configuration
 from imagesources.reconcile.ports import Conflict, KubernetesError, Secret, Vanished
-from imagesources.resources import CREDENTIALS_LABEL, GROUP, VERSION
+from imagesources.resources import ALLOWED_HOSTS_ANNOTATION, CREDENTIALS_LABEL, GROUP, VERSION
 from imagesources.telemetry import tracing
 from imagesources.telemetry.metrics import KUBERNETES_SECONDS, KUBERNETES_WRITES
 
@@ -97,6 +97,7 @@ class KubernetesApi:
             labelled=is_labelled(found.metadata.labels or {}),
             type=found.type or "",
             values=_decoded(found.data or {}),
+            allowed_hosts=allowed_hosts(found.metadata.annotations or {}),
         )
 
     async def create_event(self, namespace: str, body: Json) -> None:
@@ -111,6 +112,12 @@ class KubernetesApi:
 def is_labelled(labels: Mapping[str, str]) -> bool:
     """Tell whether a Secret's owner agrees to its use here."""
     return labels.get(CREDENTIALS_LABEL) == "true"
+
+
+def allowed_hosts(annotations: Mapping[str, str]) -> frozenset[str] | None:
+    """Read which hosts a Secret's owner allows; None: there is no such annotation, an empty one allows nothing."""
+    text = annotations.get(ALLOWED_HOSTS_ANNOTATION)
+    return None if text is None else frozenset(text.lower().replace(",", " ").split())
 
 
 def _decoded(data: Mapping[str, str]) -> dict[str, str]:

@@ -54,14 +54,10 @@ class Cache:
         """Find the resources that claim a source."""
         return [self.resources[key] for key in sorted(self.claims.get(source_id, ()))]
 
-    def using_secret(self, secret: Key) -> Iterable[ImageSource]:
-        """Find the resources whose origin names a Secret."""
-        namespace, name = secret
+    def naming(self, key: Key) -> Iterable[ImageSource]:
+        """Find the resources whose origin names a Secret or an ImageSource."""
+        namespace, name = key
         return [r for r in self.resources.values() if r.metadata.namespace == namespace and _names(r, name)]
-
-    def referring_to(self, key: Key) -> Iterable[ImageSource]:
-        """Find the resources whose origin names this one."""
-        return self.using_secret(key)
 
 
 def _names(resource: ImageSource, name: str) -> bool:

@@ -52,7 +52,7 @@ class Handlers:
     def source_written(self, before: ImageSource, after: ImageSource) -> None:
         """The status of an ImageSource has changed: others may wait for its id, and its hub counts it."""
         if before.status.id != after.status.id:
-            self._add(self.cache.referring_to(after.key))
+            self._add(self.cache.naming(after.key))
         hub = self.hubs.directory.resolve(after.metadata.namespace, after.spec.hub_ref)
         self.hub_queue.add_later(hub, COUNT_AFTER)
 
@@ -97,7 +97,7 @@ class Handlers:
             self.cache.secrets.pop(key, None)
         elif self.cache.secrets.get(key) != version:
             self.cache.secrets[key] = version
-            self._add(self.cache.using_secret(key))
+            self._add(self.cache.naming(key))
         for hub in self.hubs.using_secret(*key):
             self.hub_queue.add(hub)
 

@@ -14,6 +14,7 @@ from imagesources.kube.hub_status import describe
 from imagesources.kube.port import merge_patch
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
 from imagesources.reconcile.engine import Next, utc_now
+from imagesources.reconcile.hosts import host_of
 from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
@@ -161,6 +162,9 @@ class HubController:
         if not secret.labelled:
             message = f'{path}: Secret {name} is not labelled {CREDENTIALS_LABEL}: "true"; label it'
             raise UnusableHubError(Reason.CREDENTIALS_MISSING, message)
+        if objection := secret.objection(name, host_of(resource.spec.platform.url)):
+            message = f"{path}: {objection}; correct spec.platform.url, or have the Secret's owner add the host"
+            raise UnusableHubError(Reason.SECRET_NOT_FOR_HOST, message)
         value = secret.values.get(wanted, "").strip()
         if not value:
             message = f"{path}: Secret {name} has no key {wanted}, or it is empty; add it"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from imagesources.resources import ALLOWED_HOSTS_ANNOTATION
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus, Pin
 
@@ -25,13 +26,24 @@ class Vanished(KubernetesError):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A Secret's values, to be used at once and kept nowhere."""
+    """A Secret's values, to be used at once and kept nowhere.
+
+    ``allowed_hosts``: the only hosts that they may be sent to; None: its owner names none, and any will do.
+    """
 
     uid: str
     resource_version: str
     labelled: bool
     type: str
     values: Mapping[str, str]
+    allowed_hosts: frozenset[str] | None = None
+
+    def objection(self, name: str, host: str | None) -> str:
+        """Tell why the values must not be sent to a host (None: one that is not known), or ""."""
+        if self.allowed_hosts is None or host in self.allowed_hosts:
+            return ""
+        where = f"to {host}" if host else "to a place whose host is not known"
+        return f"the annotation {ALLOWED_HOSTS_ANNOTATION} of Secret {name} does not allow it to be sent {where}"
 
     def __repr__(self) -> str:
         return f"Secret(uid={self.uid!r}, resource_version={self.resource_version!r})"

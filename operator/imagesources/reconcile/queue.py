@@ -1,4 +1,4 @@
-"""Which source is reconciled when: one pass at a time for each, lanes for hubs, a person's edit first."""
+"""Which source is reconciled when: one pass at a time for each, lanes for hubs, a person's edit first, fair shares."""
 
 import asyncio
 import heapq
@@ -52,19 +52,36 @@ class _Item(Generic[_Key]):
 
 @dataclass(slots=True)
 class _Lane(Generic[_Key]):
-    ready: list[tuple[Priority, int, _Key]] = field(default_factory=list)
+    """Who waits, by priority and turn: in each turn of a priority every party has one place.
+
+    Attributes:
+        turns: the turn that each priority is at.
+        last: the newest turn in which a party has a place.
+    """
+
+    ready: list[tuple[Priority, int, int, _Key]] = field(default_factory=list)
     running: int = 0
+    turns: dict[Priority, int] = field(default_factory=dict)
+    last: dict[tuple[Priority, Hashable], int] = field(default_factory=dict)
+
+    def turn(self, priority: Priority, party: Hashable) -> int:
+        """Give a party its next turn: the running one, unless it has a place there or later."""
+        turn = max(self.turns.get(priority, 0), self.last.get((priority, party), -1) + 1)
+        self.last[priority, party] = turn
+        return turn
 
 
 class WorkQueue(Generic[_Key]):
     """Runs passes, several at once, and never two for one source.
 
-    Sources of one lane (a hub) share ``width`` places, so that a slow hub delays no other.
+    Sources of one lane (a hub) share ``width`` places, so that a slow hub delays no other. Within a lane, parties
+    (namespaces) take turns, so that one with thousands of sources delays no other's edit.
 
     Args:
         work: makes a pass over a source and says when the next is due.
         lane_of: tells a source's lane.
         width: passes of one lane that run at once.
+        party_of: tells whose a source is; all are one party's by default.
         is_open: whether work begins at once, or with ``open``.
     """
 
@@ -74,11 +91,13 @@ class WorkQueue(Generic[_Key]):
         lane_of: Callable[[_Key], Hashable],
         width: int,
         *,
+        party_of: Callable[[_Key], Hashable] = lambda _key: None,
         is_open: bool = True,
     ) -> None:
         self._work = work
         self._lane_of = lane_of
         self._width = width
+        self._party_of = party_of
         self._items: dict[_Key, _Item[_Key]] = {}
         self._lanes: dict[Hashable, _Lane[_Key]] = {}
         self._order = count()
@@ -145,15 +164,17 @@ class WorkQueue(Generic[_Key]):
         lane_key = self._lane_of(item.key)
         lane = self._lanes.setdefault(lane_key, _Lane())
         item.ticket = next(self._order)  # a place taken before, with less priority, is passed over
-        heapq.heappush(lane.ready, (item.priority, item.ticket, item.key))
+        turn = lane.turn(item.priority, self._party_of(item.key))
+        heapq.heappush(lane.ready, (item.priority, turn, item.ticket, item.key))
         self._start(lane_key, lane)
 
     def _start(self, lane_key: Hashable, lane: _Lane[_Key]) -> None:
         while self._open and lane.ready and lane.running < self._width:
-            _, ticket, key = heapq.heappop(lane.ready)
+            priority, turn, ticket, key = heapq.heappop(lane.ready)
             item = self._items.get(key)
             if item is None or item.ticket != ticket:
                 continue
+            lane.turns[priority] = turn
             item.ticket, item.running = None, True
             lane.running += 1
             task = asyncio.create_task(self._run(item, lane_key, lane), name=f"reconcile {key}")

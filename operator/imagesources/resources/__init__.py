@@ -21,6 +21,9 @@ RECONCILE_ANNOTATION: Final = f"{GROUP}/requestedAt"
 CREDENTIALS_LABEL: Final = f"{GROUP}/credentials"
 """A Secret with this label, value ``"true"``, may be used here: its owner's opt-in."""
 
+ALLOWED_HOSTS_ANNOTATION: Final = f"{GROUP}/allowed-hosts"
+"""On a Secret: the only hosts that its values may be sent to, each HOST or HOST:PORT, separated by commas."""
+
 MARKER_PREFIX: Final = "k8s-"
 
 

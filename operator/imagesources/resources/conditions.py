@@ -118,6 +118,11 @@ class Reason(StrEnum):
         "A Secret that the origin names, or its key, is missing or does not carry the label.",
         'Create the Secret with that key, labelled images.cycle.io/credentials: "true".',
     )
+    SECRET_NOT_FOR_HOST = (
+        "SecretNotForHost",
+        "A Secret in use names the hosts that it may be sent to, and this is none of them.",
+        "Correct the URL, or have the Secret's owner add the host to its annotation images.cycle.io/allowed-hosts.",
+    )
     SOURCE_REF_MISSING = (
         "SourceRefMissing",
         "An ImageSource that the origin names has no source on the platform yet.",
