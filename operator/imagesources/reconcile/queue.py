@@ -83,6 +83,7 @@ class WorkQueue(Generic[_Key]):
         width: passes of one lane that run at once.
         party_of: tells whose a source is; all are one party's by default.
         is_open: whether work begins at once, or with ``open``.
+        name: for metrics.
     """
 
     def __init__(
@@ -93,16 +94,17 @@ class WorkQueue(Generic[_Key]):
         *,
         party_of: Callable[[_Key], Hashable] = lambda _key: None,
         is_open: bool = True,
+        name: str = "sources",
     ) -> None:
         self._work = work
         self._lane_of = lane_of
         self._width = width
+        self.name = name
         self._party_of = party_of
         self._items: dict[_Key, _Item[_Key]] = {}
         self._lanes: dict[Hashable, _Lane[_Key]] = {}
         self._order = count()
         self._tasks: set[asyncio.Task[None]] = set()
-        name: for metrics.
         self._open = is_open
 
     def add(self, key: _Key, priority: Priority = Priority.EDIT) -> None:
@@ -113,12 +115,10 @@ class WorkQueue(Generic[_Key]):
         if item.due:
             item.due.cancel()
             item.due = None
-        name: str = "sources",
         if item.running:
             item.again = True
         elif item.ticket is None or urgent:
             self._enter(item)
-        self.name = name
 
     def add_later(self, key: _Key, seconds: float) -> None:
         """Ask for a pass in a while, unless one is due or running anyway."""
@@ -128,12 +128,14 @@ class WorkQueue(Generic[_Key]):
 
     def open(self) -> None:
         """Begin with what has been added; the lanes may have become others since."""
-        self._open = True
+        waiting = sorted((item.ticket, key) for key, item in self._items.items() if item.ticket is not None)
         self._lanes.clear()
-        waiting = [item for item in self._items.values() if item.ticket is not None]
-        for item in waiting:
-            item.ticket = None
-            self._enter(item)
+        for _, key in waiting:
+            self._items[key].ticket = None
+            self._enter(self._items[key])
+        self._open = True
+        for lane_key, lane in list(self._lanes.items()):
+            self._start(lane_key, lane)
 
     def longest(self) -> float:
         """Tell for how many seconds the longest of the passes under way has run."""
@@ -163,6 +165,8 @@ class WorkQueue(Generic[_Key]):
     def _enter(self, item: _Item[_Key]) -> None:
         lane_key = self._lane_of(item.key)
         lane = self._lanes.setdefault(lane_key, _Lane())
+        if item.ticket is None:
+            item.since = asyncio.get_running_loop().time()
         item.ticket = next(self._order)  # a place taken before, with less priority, is passed over
         turn = lane.turn(item.priority, self._party_of(item.key))
         heapq.heappush(lane.ready, (item.priority, turn, item.ticket, item.key))
@@ -176,14 +180,15 @@ class WorkQueue(Generic[_Key]):
                 continue
             lane.turns[priority] = turn
             item.ticket, item.running = None, True
+            now = asyncio.get_running_loop().time()
+            QUEUE_LATENCY.labels(self.name).observe(now - item.since)
+            item.since = now
             lane.running += 1
             task = asyncio.create_task(self._run(item, lane_key, lane), name=f"reconcile {key}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if not lane.ready and not lane.running:
             self._lanes.pop(lane_key, None)
-        if item.ticket is None:
-            item.since = asyncio.get_running_loop().time()
 
     async def _run(self, item: _Item[_Key], lane_key: Hashable, lane: _Lane[_Key]) -> None:
         after, begun = Next(), asyncio.get_running_loop().time()
@@ -193,12 +198,10 @@ class WorkQueue(Generic[_Key]):
             log.exception("a pass failed; it is tried again", extra={"source_name": item.key})
             after = Next(60.0)
         finally:
+            RECONCILE_SECONDS.labels(self.name).observe(asyncio.get_running_loop().time() - begun)
             lane.running -= 1
             item.running = False
             self._after(item, after)
-            now = asyncio.get_running_loop().time()
-            QUEUE_LATENCY.labels(self.name).observe(now - item.since)
-            item.since = now
             self._start(lane_key, lane)
 
     def _after(self, item: _Item[_Key], after: Next) -> None:
@@ -216,4 +219,3 @@ class WorkQueue(Generic[_Key]):
     def _due(self, item: _Item[_Key]) -> None:
         item.due = None
         self._enter(item)
-            RECONCILE_SECONDS.labels(self.name).observe(asyncio.get_running_loop().time() - begun)
