@@ -1,0 +1,243 @@
+"""The chart as Helm renders it: what each value does, and that a real apiserver takes all of it."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+from tests.install.generate import documented
+from tests.install.values import EVERYBODY, EVERYTHING, HOME, HUBS, OTHERS, SCOPES, matrix, merged, nested
+from tests.support.cluster import ROOT, Kubectl, run_kubectl
+from tests.support.helm import CHART, rendered, run_helm
+
+from imagesources.controlplane import Cluster
+
+Json = dict[str, Any]
+
+DRY_RUN = ("create", "--dry-run=server", "--validate=strict", "--filename=-")
+CLUSTER_KINDS = {"ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+MATRIX = matrix()
+EMBEDDED = {"hub": {**HUBS["volume"], "allowedNamespaces": EVERYBODY}}
+
+
+def of(objects: Iterable[Json], kind: str) -> list[Json]:
+    """The objects of a kind."""
+    return [each for each in objects if each["kind"] == kind]
+
+
+def pods(objects: Iterable[Json]) -> Iterator[Json]:
+    """A Pod for each thing that makes or is one."""
+    for each in objects:
+        if each["kind"] in ("Deployment", "Job", "Pod"):
+            template = each["spec"].get("template", each)
+            metadata = {**template["metadata"], "name": each["metadata"]["name"], "namespace": HOME}
+            spec = {"restartPolicy": "Always", **template["spec"]}
+            yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+@cache
+def _rendered(values: str) -> list[Json]:
+    return rendered(f"--namespace={HOME}", **json.loads(values))
+
+
+def at_home(values: Json) -> list[Json]:
+    """Renders the chart for the operator's namespace; the same values once."""
+    return _rendered(json.dumps(values))
+
+
+@pytest.mark.parametrize(("name", "values"), MATRIX.items(), ids=MATRIX)
+def test_combination(name: str, values: Json) -> None:
+    """Each combination passes the linter; serving single namespaces takes nothing that belongs to the cluster."""
+    run_helm("lint", "--strict", "--quiet", str(CHART), f"--namespace={HOME}", values=values)
+    if name.startswith("namespaced"):
+        objects = at_home(values)
+        assert {each["kind"] for each in objects} & CLUSTER_KINDS == set()
+        assert {each["metadata"]["namespace"] for each in objects} == set(SCOPES["namespaced"]["namespaces"])
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_value_does_something(path: str) -> None:
+    """Each value, changed alone, changes what is rendered."""
+    before, after = around(path)
+    assert at_home(before) != at_home(after)
+
+
+def around(path: str) -> tuple[Json, Json]:
+    """Values that use the value at a path, and the same with another value there."""
+    hub = "postgresql" if path == "networkPolicy.postgresqlPort" else "platform"
+    base = EVERYTHING | {"replicas": 2, "hub": {**HUBS[hub], "allowedNamespaces": EVERYBODY}}
+    if path in ("hub.platform", "hub.embedded"):
+        base |= {"replicas": 1, "hub": {"allowedNamespaces": EVERYBODY}}
+    if path == "metrics.service.create":
+        base = merged(base, {"metrics": {"serviceMonitor": {"create": False}}})
+    return base, merged(base, nested(path, OTHERS[path]))
+
+
+def test_everything_is_accepted(cluster: Cluster) -> None:
+    """A strict apiserver takes each object of each combination and value, and lets each Pod in as a restricted one."""
+    every = [at_home(values) for values in [*MATRIX.values(), *(each for path in OTHERS for each in around(path))]]
+    distinct = {json.dumps(each): each for objects in every for each in [*objects, *pods(objects)]}
+    run_kubectl(cluster, *DRY_RUN, input=joined(distinct.values()))
+
+
+def joined(objects: Iterable[Json]) -> str:
+    """The objects as one input for kubectl."""
+    return "\n---\n".join(map(json.dumps, objects))
+
+
+def test_values_are_documented() -> None:
+    """Every value has a comment, from which the README is made, and the test above tries every one."""
+    said = [path for path, _, _ in documented(CHART / "values.yaml")]
+    assert sorted(said) == sorted(["global", *OTHERS])
+    leaves = set(_leaves(yaml.safe_load(CHART.joinpath("values.yaml").read_text())))
+    assert {leaf for leaf in leaves if not any(leaf == path or leaf.startswith(f"{path}.") for path in said)} == set()
+
+
+def _leaves(values: Json, above: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield above + name
+
+
+REFUSED: dict[str, tuple[Json, str]] = {
+    "typo": ({"replica": 2}, "at '': additional properties 'replica' not allowed"),
+    "typo inside": ({"metrics": {"prot": 1}}, "at '/metrics': additional properties 'prot' not allowed"),
+    "text for a number": ({"replicas": "two"}, "at '/replicas': got string, want integer"),
+    "negative": ({"replicas": -1}, "at '/replicas': minimum: got -1, want 0"),
+    "no namespace": ({"namespaces": ["Team A"]}, "at '/namespaces/0': 'Team A' does not match pattern"),
+    "twice": ({"namespaces": ["a", "a"]}, "at '/namespaces': items at 0 and 1 are equal"),
+    "log": ({"log": {"format": "xml"}}, "at '/log/format': value must be one of 'json', 'text'"),
+    "policy": ({"image": {"pullPolicy": "Often"}}, "value must be one of 'Always', 'IfNotPresent', 'Never'"),
+    "digest": ({"image": {"digest": "sha256:1"}}, "at '/image/digest': 'sha256:1' does not match pattern"),
+    "root": ({"securityContext": {"runAsUser": 0}}, "at '/securityContext/runAsUser': minimum: got 0, want 1"),
+    "privileged port": ({"metrics": {"port": 80}}, "at '/metrics/port': minimum: got 80, want 1,024"),
+    "host with scheme": ({"allowHosts": ["https://a.b"]}, "at '/allowHosts/0': 'https://a.b' does not match"),
+    "monitor without service": (
+        {"metrics": {"serviceMonitor": {"create": True}, "service": {"create": False}}},
+        "at '/metrics/service/create': value must be true",
+    ),
+    "plain http": (
+        {"hub": {"platform": HUBS["platform"]["platform"] | {"url": "http://cycle.example.com"}}},
+        "at '/hub/platform/url': 'http://cycle.example.com' does not match pattern",
+    ),
+    "plain key": ({"hub": {"platform": {"apiKey": "secret"}}}, "additional properties 'apiKey' not allowed"),
+    "no key": ({"hub": {"platform": {"hubId": "5f" * 12}}}, "at '/hub/platform': missing property 'apiKeySecret'"),
+    "two hubs": ({"hub": HUBS["platform"] | HUBS["volume"]}, "at '/hub/platform': maxProperties: got 3, want 0"),
+    "embedded in memory": ({"hub": {"embedded": {"memory": True}}}, "at '/hub/embedded': missing property 'persistence'"),
+    "two databases": (
+        {"hub": {"embedded": HUBS["volume"]["embedded"] | HUBS["postgresql"]["embedded"]}},
+        "at '/hub/embedded': 'oneOf' failed, subschemas 0, 1 matched",
+    ),
+    "volume without size": ({"hub": {"embedded": {"persistence": {}}}}, "missing property 'size'"),
+    "volume for two": (EMBEDDED | {"replicas": 2}, "at '/replicas': maximum: got 2, want 1"),
+    "many readers": (
+        {"hub": {"embedded": {"persistence": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}}},
+        "additional properties 'accessModes' not allowed",
+    ),
+    "hub for nobody": ({"hub": HUBS["volume"]}, "hub.allowedNamespaces: nobody could use the default ClusterHub"),
+    "hub elsewhere": (
+        EMBEDDED | {"namespaces": ["team-a"]},
+        f"namespaces: the default Hub is made in namespace {HOME}, which is not among them",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused(values: Json, message: str) -> None:
+    """Wrong values are refused in words that name the value."""
+    with pytest.raises(AssertionError) as refused:
+        rendered(f"--namespace={HOME}", **values)
+    assert message in str(refused.value)
+
+
+def test_pods_are_spread_and_protected_where_there_are_several() -> None:
+    """One Pod has neither a disruption budget, which would block a drain, nor anything to be spread."""
+    one, two = rendered(replicas=1), rendered(replicas=2)
+    assert of(one, "PodDisruptionBudget") == []
+    (budget,) = of(two, "PodDisruptionBudget")
+    assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    (alone,), (spread,) = of(one, "Deployment"), of(two, "Deployment")
+    assert "topologySpreadConstraints" not in alone["spec"]["template"]["spec"]
+    assert spread["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    labels = spread["spec"]["template"]["metadata"]["labels"]
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_embedded_volume() -> None:
+    """The embedded platform's volume is mounted once, outlives the release, and is where the database is."""
+    objects = rendered(**EMBEDDED)
+    (deployment,), (claim,) = of(objects, "Deployment"), of(objects, "PersistentVolumeClaim")
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    assert (claim["spec"]["accessModes"], claim["spec"]["storageClassName"]) == (["ReadWriteOnce"], "fast")
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert "--embedded-database=sqlite:////data/platform.db" in _arguments(deployment)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"name": "data", "mountPath": "/data"} in container["volumeMounts"]
+
+
+def test_database_url_is_read_from_the_secret() -> None:
+    """The URL of PostgreSQL, which holds a password, is in no argument, and in each Pod's environment."""
+    objects = rendered(hub=HUBS["postgresql"] | {"allowedNamespaces": EVERYBODY})
+    wanted = {"secretKeyRef": {"name": "database", "key": "url"}}
+    for pod in pods(objects):
+        (container,) = pod["spec"]["containers"]
+        env = {each["name"]: each.get("valueFrom") for each in container["env"]}
+        assert env["IMAGESOURCES_EMBEDDED_DATABASE"] == wanted
+        assert not any("database" in argument for argument in container["args"])
+
+
+@pytest.mark.parametrize("hub", [name for name, hub in HUBS.items() if hub])
+@pytest.mark.parametrize(("scope", "kind"), [("cluster", "ClusterHub"), ("namespaced", "Hub")])
+def test_default_hub_is_valid(home: Kubectl, scope: str, kind: str, hub: str) -> None:
+    """The file of the default hub is one that the apiserver takes, as a ClusterHub or as a Hub."""
+    objects = rendered(f"--namespace={HOME}", **SCOPES[scope], hub=HUBS[hub] | {"allowedNamespaces": EVERYBODY})
+    (config,) = of(objects, "ConfigMap")
+    (text,) = config["data"].values()
+    body = {"apiVersion": "images.cycle.io/v1alpha1", "kind": kind, "metadata": {"name": "default"}}
+    home(*DRY_RUN, input=json.dumps(body | yaml.safe_load(text)))
+    assert not any(each["apiVersion"].startswith("images.cycle.io/") for each in objects)
+
+
+def test_platform_host_is_allowed() -> None:
+    """The operator may talk to the host of its default hub, and to those named."""
+    values = {"hub": HUBS["platform"] | {"allowedNamespaces": EVERYBODY}, "allowHosts": ["b.example.com"]}
+    (deployment,) = of(rendered(**values), "Deployment")
+    assert [each for each in _arguments(deployment) if each.startswith("--allow-host")] == [
+        "--allow-host=cycle.example.com:8443",
+        "--allow-host=b.example.com",
+    ]
+
+
+def _arguments(deployment: Json) -> list[str]:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return list(container["args"])
+
+
+def test_releases_do_not_collide() -> None:
+    """Two releases in one namespace, or one name in two, have no object in common."""
+    releases = [("one", HOME), ("two", HOME), ("one", "team-a")]
+    names = [
+        {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in objects}
+        for objects in (rendered(f"--namespace={namespace}", release=name) for name, namespace in releases)
+    ]
+    assert len(set.union(*names)) == sum(map(len, names))
+
+
+def test_chart_says_what_it_is(home: Kubectl) -> None:
+    """The chart's version, CRDs and image are those of the project, and Artifact Hub's examples are valid."""
+    chart = yaml.safe_load(CHART.joinpath("Chart.yaml").read_text())
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+    hub = {key.removeprefix("artifacthub.io/"): text for key, text in chart["annotations"].items()}
+    (image,) = yaml.safe_load(hub["images"])
+    (deployment,) = of(rendered(), "Deployment")
+    assert image["image"] == deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    crds = [yaml.safe_load(path.read_text()) for path in (ROOT / "crds").glob("*.yaml")]
+    told = {(each["kind"], each["name"], each["version"]) for each in yaml.safe_load(hub["crds"])}
+    assert told == {(crd["spec"]["names"]["kind"], crd["metadata"]["name"], "v1alpha1") for crd in crds}
+    home(*DRY_RUN, input=joined(yaml.safe_load(hub["crdsExamples"])))

@@ -1,0 +1,126 @@
+"""Values of the chart: the matrix of those that are rendered, and one other value for each that there is."""
+
+import itertools
+from typing import Any
+
+Json = dict[str, Any]
+
+HOME = "imagesource-system"
+HUB_ID = "651586fca6078e98982dbd90"
+DIGEST = f"sha256:{'0f' * 32}"
+
+PLATFORM = {"hubId": HUB_ID, "apiKeySecret": {"name": "cycle", "key": "apiKey"}}
+EVERYBODY = {"names": ["*"]}
+HUBS: dict[str, Json] = {
+    "none": {},
+    "platform": {"platform": PLATFORM | {"url": "https://cycle.example.com:8443"}},
+    "volume": {"embedded": {"persistence": {"size": "1Gi", "storageClassName": "fast"}}},
+    "claim": {"embedded": {"persistence": {"existingClaim": "platform"}}},
+    "postgresql": {"embedded": {"postgresql": {"urlSecret": {"name": "database", "key": "url"}}}},
+}
+SCOPES: dict[str, Json] = {"cluster": {}, "namespaced": {"namespaces": [HOME, "team-a"]}}
+
+EVERYTHING: Json = {
+    "networkPolicy": {"enabled": True},
+    "metrics": {
+        "serviceMonitor": {"create": True},
+        "podMonitor": {"create": True},
+        "rules": {"create": True},
+        "dashboard": {"create": True},
+    },
+}
+"""All that is not on by default and concerns nothing else."""
+
+_LABEL = {"example.com/team": "images"}
+_PEER = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+_SPREAD = {"maxSkew": 2, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"}
+
+OTHERS: Json = {
+    "nameOverride": "sources",
+    "fullnameOverride": "sources",
+    "commonLabels": _LABEL,
+    "namespaces": [HOME],
+    "hub.platform": PLATFORM,
+    "hub.embedded": {"persistence": {"existingClaim": "platform"}},
+    "hub.allowedNamespaces.names": ["team-a"],
+    "hub.allowedNamespaces.matchLabels": _LABEL,
+    "allowHosts": ["other.example.com", "third.example.com:8443"],
+    "uninstall.refuse": False,
+    "uninstall.orphan": True,
+    "crds.protect": False,
+    "replicas": 3,
+    "image.repository": "registry.example.com/operator",
+    "image.tag": "next",
+    "image.digest": DIGEST,
+    "image.pullPolicy": "Always",
+    "imagePullSecrets": [{"name": "registry"}],
+    "log.format": "text",
+    "log.debug": True,
+    "shardSelector": "example.com/shard=1,tier in (a, b)",
+    "extraArgs": ["--allow-http"],
+    "extraEnv": [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://otel:4318"}],
+    "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
+    "extraVolumeMounts": [{"name": "tmp", "mountPath": "/var/tmp"}],
+    "resources.requests": {"cpu": 1},
+    "resources.limits": {"cpu": "2", "memory": "1Gi"},
+    "securityContext.runAsUser": 1000,
+    "securityContext.runAsGroup": 1000,
+    "securityContext.fsGroup": None,
+    "serviceAccount.create": False,
+    "serviceAccount.name": "images",
+    "serviceAccount.annotations": _LABEL,
+    "rbac.create": False,
+    "rbac.aggregate": False,
+    "podAnnotations": _LABEL,
+    "podLabels": _LABEL,
+    "priorityClassName": "system-cluster-critical",
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "tolerations": [{"key": "example.com/infra", "operator": "Exists"}],
+    "affinity": {"podAntiAffinity": {}},
+    "topologySpreadConstraints": [_SPREAD],
+    "terminationGracePeriodSeconds": 60,
+    "podDisruptionBudget.create": False,
+    "networkPolicy.enabled": False,
+    "networkPolicy.ingressFrom": [_PEER],
+    "networkPolicy.apiServerPorts": [16443],
+    "networkPolicy.platformPorts": [8443],
+    "networkPolicy.postgresqlPort": 6432,
+    "metrics.port": 9090,
+    "metrics.service.create": False,
+    "metrics.service.annotations": _LABEL,
+    "metrics.serviceMonitor.create": False,
+    "metrics.serviceMonitor.labels": _LABEL,
+    "metrics.serviceMonitor.interval": "1m",
+    "metrics.podMonitor.create": False,
+    "metrics.podMonitor.labels": _LABEL,
+    "metrics.podMonitor.interval": "1m",
+    "metrics.rules.create": False,
+    "metrics.rules.labels": _LABEL,
+    "metrics.dashboard.create": False,
+    "metrics.dashboard.labels": {"grafana_dashboard": "yes"},
+}
+"""Another value for each one that the chart has; null where the cluster chooses."""
+
+
+def matrix() -> dict[str, Json]:
+    """Every combination of scope, hub, one or more Pods, and all or nothing of the rest, by a name."""
+    found = {}
+    for scope, hub, replicas, rest in itertools.product(SCOPES, HUBS, (1, 2), ("least", "all")):
+        if replicas == 1 or "persistence" not in HUBS[hub].get("embedded", {}):
+            values = {**SCOPES[scope], "hub": {**HUBS[hub], "allowedNamespaces": EVERYBODY}, "replicas": replicas}
+            found[f"{scope}-{hub}-{replicas}-{rest}"] = values | (EVERYTHING if rest == "all" else {})
+    return found
+
+
+def nested(path: str, value: Any) -> Json:
+    """The values in which only one is given."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return dict(value)
+
+
+def merged(base: Json, over: Json) -> Json:
+    """The values as Helm merges them: objects key by key."""
+    both = base.keys() & over.keys()
+    inner = {k: merged(base[k], over[k]) for k in both if isinstance(base[k], dict) and isinstance(over[k], dict)}
+    return {**base, **over, **inner}
