@@ -38,6 +38,11 @@ class Kind:
     say: Say
     origin: str = "kind"
 
+    @property
+    def name(self) -> str:
+        """The cluster's name, of its own for each process."""
+        return f"imagesources-{os.getpid()}"
+
     @contextmanager
     def cluster(self, folder: Path) -> Iterator[Cluster]:
         """Creates the cluster; its kubeconfig stays in ``folder``, the user's own is not touched.
@@ -45,9 +50,9 @@ class Kind:
         Raises:
             ControlPlaneError: kind fails; its own words are on standard error.
         """
-        name, kubeconfig = f"imagesources-{os.getpid()}", folder / "kubeconfig"
-        self.say(f"Creating the kind cluster {name}; the first time downloads its node image, a minute or two.")
-        where = ["--name", name, "--kubeconfig", str(kubeconfig)]
+        kubeconfig = folder / "kubeconfig"
+        self.say(f"Creating the kind cluster {self.name}; the first time downloads its node image, a minute or two.")
+        where = ["--name", self.name, "--kubeconfig", str(kubeconfig)]
         try:
             if subprocess.run([self.program, "create", "cluster", *where, "--wait=120s"], check=False).returncode:
                 raise ControlPlaneError("kind could not create a cluster; unset it from PATH to build one instead.")
