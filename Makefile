@@ -3,12 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test check generate lock
+.PHONY: help demo test check e2e bench mutants generate lock
 
 help:
 	@echo 'make demo      the operator at work on a real Kubernetes API, on this machine'
 	@echo 'make test      everything that CI runs (ARGS="…" goes to pytest)'
 	@echo 'make check     lint, format, types and import ranks alone'
+	@echo 'make e2e       the image and the chart on a real node; needs kind with Docker, or root on Debian'
+	@echo 'make bench     the embedded platform with 10,000 sources, beside a trivial handler'
+	@echo 'make mutants   deliberate mistakes in the engine, each caught by the unit tests or the simulator'
 	@echo 'make generate  crds/ and docs/reference/ from the models'
 	@echo 'make lock      requirements.lock from pyproject.toml'
 
@@ -23,6 +26,15 @@ check: .venv/made
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+e2e: .venv/made
+	$(BIN)/python -m pytest -s tests/e2e $(ARGS)
+
+bench: .venv/made
+	$(BIN)/python -m tests.benchmark.lists $(ARGS)
+
+mutants: .venv/made
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 generate: .venv/made
 	$(BIN)/python -m imagesources.resources.generate
