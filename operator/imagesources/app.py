@@ -42,6 +42,7 @@ class Operator:
         self.recorder = Recorder(api)
         self.directory = HubDirectory(clusterwide=not settings.namespaces, on_change=self._hub_changed)
         controller = HubController(api, self.cache, self.directory, settings, embedded.open if embedded else None)
+        self.directory.note = controller.note
         self.port = KubernetesPort(
             api, self.cache, self.recorder, self._source_gone, self._source_written, self._source_seen
         )

@@ -107,9 +107,72 @@ def test_another_connection() -> None:
     after = brake()
     after.take_over(counted)
     assert touch(after, "d") == ""
+    inheriting = brake()
+    inheriting.inherit(3, 0.0, 0.0)
+    heir = brake()
+    heir.take_over(inheriting)
+    assert touch(heir, "d") == ""
     stopped = brake()
     stopped.take_over(after)
     assert touch(released(stopped), "d") == "d"
+
+
+def noting(found: Brake, names: str, *, total: int, now: float = 0.0) -> list[int]:
+    """Touches sources, notes what is to be noted before each, and returns those notes."""
+    notes = []
+    for name in names:
+        assert found.allows(name, total, now)
+        if (count := found.to_note(now)) is not None:
+            found.noted = (count, now)
+            notes.append(count)
+    return notes
+
+
+@pytest.mark.parametrize(
+    ("total", "notes"), [(10, [1, 2, 3]), (40, [2, 4, 6, 8, 10, 12]), (100, [4, 8, 12, 16, 20, 24, 28, 30])]
+)
+def test_notes(total: int, notes: list[int]) -> None:
+    """What is noted is never less than what is touched, and of many sources not each is noted by itself."""
+    found = brake()
+    names = "abcdefghijklmnopqrstuvwxyzABCD"[: total * 3 // 10]
+    assert noting(found, names, total=total) == notes
+    assert found.to_note(0.0) is None
+
+
+def test_notes_grow_old() -> None:
+    """A note that is as old as the window is written again, though it says enough."""
+    found = brake()
+    assert noting(found, "abcd", total=40) == [2, 4]
+    assert noting(found, "ef", total=40, now=WINDOW - 1) == [6]
+    assert noting(found, "e", total=40, now=WINDOW) == []
+    assert noting(found, "e", total=40, now=2 * WINDOW - 1) == [2]
+
+
+def test_nothing_to_note() -> None:
+    """What a release lets go on is not counted, and so not noted."""
+    found = released(brake_engaged())
+    assert touch(found, "defg", now=1) == "defg"
+    assert found.to_note(1.0) is None
+
+
+@pytest.mark.parametrize(("age", "left"), [(0, "cd"), (2 * WINDOW - 1, "cd"), (2 * WINDOW, "cdef")])
+def test_inherited(age: float, left: str) -> None:
+    """A restarted process allows what is left of what was noted, as long as any of that may be within the window."""
+    found = brake(minimum=4)
+    found.inherit(2, age, 1000.0)
+    assert touch(found, "cdefghi", now=1000.0) == left
+    assert found.token
+
+
+def test_inherited_ends() -> None:
+    """What was inherited does not count for ever, and a release ends it at once."""
+    found = brake(minimum=3)
+    found.inherit(3, 0.0, 0.0)
+    assert touch(found, "abc", now=2 * WINDOW) == "abc"
+    again = brake(minimum=3)
+    again.inherit(3, 0.0, 0.0)
+    assert touch(again, "a") == ""
+    assert touch(released(again), "abcd", now=1) == "abcd"
 
 
 def brake_engaged() -> Brake:

@@ -169,6 +169,21 @@ async def test_disconnect(hubs: HubDirectory, told: Told) -> None:
     assert watcher.cancelled()
 
 
+@pytest.mark.parametrize(("pin", "kept"), [(PIN, True), (ELSEWHERE, False)], ids=["same place", "another place"])
+async def test_counts_outlast_trouble(hubs: HubDirectory, pin: Any, kept: bool) -> None:
+    """A hub that is away, however often, goes on with what its brake has counted; the list is made anew."""
+    spec = {"brake": {"minimum": 1, "percent": 1}}
+    old, new = hub_connection(**spec), hub_connection(pin, **spec)
+    old.inventory.learn(source(), 0.0)
+    assert old.brake.allows("a", 1, 0.0)
+    hubs.connect(OWN, hub_resource(), old)
+    hubs.disconnect(OWN, hub_resource(), TROUBLE)
+    hubs.disconnect(OWN, hub_resource(), TROUBLE)
+    hubs.connect(OWN, hub_resource(), new)
+    assert new.brake.allows("b", 1, 0.0) is not kept
+    assert new.inventory.get(SOURCE_ID) is None
+
+
 async def test_remove(hubs: HubDirectory, told: Told) -> None:
     """A hub whose resource is gone is forgotten, which may lead its sources to another."""
     hubs.connect(OWN, hub_resource(), hub_connection())

@@ -1,6 +1,9 @@
 """The brake: too many sources deleted or rewritten within a while stop all writes to a hub, until a person releases it.
 
 A wrong selector in a pruning tool, or a bad commit, looks like a lot of honest edits; the only difference is how many.
+
+A restart must not begin to count anew, or an operator that crashes often never stops. So a count is noted in the Hub's
+status before a source is touched, a little ahead, so that it need not be noted for each.
 """
 
 from collections import OrderedDict
@@ -22,6 +25,9 @@ class Brake:
         touched: when each source was touched last, oldest first.
         stopped: the sources that it has kept from being touched.
         released: those of them that a person has let go on, for as long as the window, and when that began.
+        most: how many may be touched, as was found last.
+        before: how many an earlier process may have touched, and until when they count.
+        noted: how many the Hub's status says are touched, and when that was written.
     """
 
     spec: BrakeSpec
@@ -30,6 +36,9 @@ class Brake:
     touched: OrderedDict[str, float] = field(default_factory=OrderedDict)
     stopped: set[str] = field(default_factory=set)
     released: dict[str, float | None] = field(default_factory=dict)
+    most: int = 0
+    before: tuple[int, float] = (0, 0.0)
+    noted: tuple[int, float] = (0, float("-inf"))
 
     def allows(self, source_id: str, total: int, now: float) -> bool:
         """Tell whether a source may be touched, and count it; one too many engages the brake.
@@ -46,11 +55,11 @@ class Brake:
             return True
         while self.touched and next(iter(self.touched.values())) <= now - seconds(self.spec.window):
             self.touched.popitem(last=False)
-        most = max(self.spec.minimum, total * self.spec.percent // 100)
-        if source_id not in self.touched and len(self.touched) >= most:
+        self.most = max(self.spec.minimum, total * self.spec.percent // 100)
+        if source_id not in self.touched and self._count(now) >= self.most:
             self.token = token_hex(4)
             self.message = (
-                f"more than {most} of {total} sources would be deleted or rewritten within {self.spec.window}; "
+                f"more than {self.most} of {total} sources would be deleted or rewritten within {self.spec.window}; "
                 f"writes are stopped. Is that what you want? Then set spec.releaseBrake of the Hub to {self.token}"
             )
             self.stopped = {source_id}
@@ -66,6 +75,7 @@ class Brake:
         if self.token and release == self.token:
             self.token = self.message = None
             self.touched.clear()
+            self.before, self.noted = (0, 0.0), (0, float("-inf"))
             self.released = dict.fromkeys(self.stopped)
             self.stopped = set()
 
@@ -74,6 +84,29 @@ class Brake:
         if old.token:
             self.token, self.message = old.token, old.message
         self.touched, self.stopped, self.released = old.touched, old.stopped, old.released
+        self.before, self.noted = old.before, old.noted
+
+    def inherit(self, count: int, age: float, now: float) -> None:
+        """Go on from what an earlier process has noted.
+
+        Args:
+            count: how many it may have touched.
+            age: seconds since it noted that; for a window's length it may have gone on without noting it again.
+            now: the loop's time.
+        """
+        self.before = (count, now + 2 * seconds(self.spec.window) - age)
+
+    def to_note(self, now: float) -> int | None:
+        """Tell what must be noted before the source that was allowed last is touched; None: what is noted will do."""
+        count = self._count(now)
+        noted, at = self.noted
+        if not count or (count <= noted and now < at + seconds(self.spec.window)):
+            return None
+        return max(count, min(self.most, count + self.most // 10))
+
+    def _count(self, now: float) -> int:
+        before, until = self.before
+        return len(self.touched) + (before if now < until else 0)
 
     def _is_released(self, source_id: str, now: float) -> bool:
         if source_id not in self.released:

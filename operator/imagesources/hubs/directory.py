@@ -1,7 +1,7 @@
 """All hubs that are connected, and which of them a source belongs to."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from imagesources.hubs.hub import HubConnection, HubKey
@@ -18,14 +18,22 @@ OnHubChange = Callable[[HubKey, set[str] | None], None]
 """Told of a hub and the ids of its sources that changed; None: the hub itself did."""
 
 
+async def _without_note(_key: HubKey) -> None:
+    """Nobody keeps what the brakes count."""
+
+
 @dataclass(slots=True)
 class Entry:
-    """A Hub resource and what became of it: a connection, or the reason why there is none."""
+    """A Hub resource and what became of it: a connection, or the reason why there is none.
+
+    ``last``: the connection that there was before, whose brake the next one goes on with.
+    """
 
     resource: Hub
     connection: HubConnection | None = None
     trouble: Trouble | None = None
     watcher: asyncio.Task[None] | None = None
+    last: HubConnection | None = None
 
 
 @dataclass(slots=True)
@@ -35,11 +43,13 @@ class HubDirectory:
     Attributes:
         clusterwide: whether ClusterHubs are read at all.
         on_change: told whenever a hub or one of its sources changed.
+        note: keeps what a hub's brake has counted; awaited before a source is deleted or rewritten.
         namespace_labels: labels of namespaces, for the selectors of ClusterHubs.
     """
 
     clusterwide: bool
     on_change: OnHubChange
+    note: Callable[[HubKey], Awaitable[None]] = _without_note
     namespace_labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
     entries: dict[HubKey, Entry] = field(default_factory=dict)
     retired: list[tuple[asyncio.TimerHandle, PlatformClient]] = field(default_factory=list)
@@ -50,14 +60,17 @@ class HubDirectory:
         old = self.entries.get(key)
         if old and old.connection and old.connection.pin.place == connection.pin.place:
             connection.take_over(old.connection)
+        elif old and old.last and old.last.pin.place == connection.pin.place:
+            connection.go_on_braking(old.last)
         self._replace(key, Entry(resource, connection))
         watch = connection.watch(lambda changed: self.on_change(key, changed))
         self.entries[key].watcher = asyncio.create_task(watch, name=f"inventory of {key}")
         self.on_change(key, None)
 
     def disconnect(self, key: HubKey, resource: Hub, trouble: Trouble) -> None:
-        """Remember why this hub cannot be used."""
-        self._replace(key, Entry(resource, trouble=trouble))
+        """Remember why this hub cannot be used, and what its brake has counted so far."""
+        old = self.entries.get(key)
+        self._replace(key, Entry(resource, trouble=trouble, last=(old.connection or old.last) if old else None))
         self.on_change(key, None)
 
     def remove(self, key: HubKey) -> None:

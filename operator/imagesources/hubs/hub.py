@@ -72,6 +72,10 @@ class HubConnection:
     def take_over(self, old: "HubConnection") -> None:
         """Go on with what an earlier connection to the same place knows."""
         self.inventory = old.inventory
+        self.go_on_braking(old)
+
+    def go_on_braking(self, old: "HubConnection") -> None:
+        """Go on with what an earlier connection to the same place has counted and stopped."""
         self.brake.take_over(old.brake)
         self.brake.restore(None, self.spec.release_brake)
 

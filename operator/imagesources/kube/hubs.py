@@ -1,5 +1,6 @@
 """Hubs and ClusterHubs: each becomes a connection, and says in its status how that goes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
 from imagesources.resources.conditions import Reason
-from imagesources.resources.hub import ClusterHub, Hub
+from imagesources.resources.hub import ClusterHub, Counted, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
@@ -49,6 +50,8 @@ class HubController:
         embedded: opens hubs of the embedded platform; None: there is none.
         hubs: the resources, by key.
         connected: what each connection was made of: its spec, and the version of its Secret.
+        shard: under which name this operator keeps what its brakes have counted.
+        noting: held while that is written.
     """
 
     api: KubernetesApi
@@ -58,6 +61,8 @@ class HubController:
     embedded: Embedded | None
     hubs: dict[HubKey, Hub] = field(default_factory=dict)
     connected: dict[HubKey, object] = field(default_factory=dict)
+    shard: str = "all"
+    noting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def reconcile(self, key: HubKey) -> Next:
         """Connect a hub as its resource says, and write its status."""
@@ -125,6 +130,10 @@ class HubController:
         )
         hub = HubConnection(key, pin, resource.spec, client, budget, self.settings)
         hub.brake.restore(resource.status.brake, resource.spec.release_brake)
+        counted = (resource.status.counted or {}).get(self.shard)
+        if counted and counted.release == (resource.spec.release_brake or ""):
+            age = (utc_now() - counted.at).total_seconds()
+            hub.brake.inherit(counted.count, age, asyncio.get_running_loop().time())
         self.connected[key] = made_of
         self.directory.connect(key, resource, hub)
 
@@ -171,6 +180,23 @@ class HubController:
             raise UnusableHubError(Reason.CREDENTIALS_MISSING, message)
         return value, (secret.uid, secret.resource_version)
 
+    async def note(self, key: HubKey) -> None:
+        """Write what a brake has counted where the Hub's status does not say it yet.
+
+        Raises:
+            KubernetesError: it could not be written, so that nothing may be deleted or rewritten now.
+        """
+        async with self.noting:
+            entry, resource = self.directory.entries.get(key), self.hubs.get(key)
+            brake = entry.connection.brake if entry and entry.connection else None
+            now = asyncio.get_running_loop().time()
+            count = brake.to_note(now) if brake else None
+            if brake is None or resource is None or count is None:
+                return
+            counted = Counted(count=count, at=utc_now(), release=resource.spec.release_brake or "")
+            await self._write(key, resource, {"status": {"counted": {self.shard: counted.to_json()}}}, status=True)
+            brake.noted = (count, now)
+
     async def _report(self, key: HubKey, resource: Hub) -> None:
         """Write the status where it says something new."""
         entry = self.directory.entries[key]
@@ -211,8 +237,9 @@ class HubController:
             written = await self.api.patch(kind.plural, namespace, name, body, status=status)
         except Vanished:
             return
-        if key in self.hubs:
-            self.hubs[key] = kind.read(written)
+        now = kind.read(written)
+        if key in self.hubs and version_of(now.metadata) >= version_of(self.hubs[key].metadata):
+            self.hubs[key] = now
 
 
 def _begun_at(resource: ImageSource) -> HubKey | None:

@@ -30,7 +30,7 @@ _REASONS = frozenset(Reason)
 _NEW = (ConditionType.READY.value, "Unknown", Reason.PENDING.value)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Scrape(Collector):
     """Reads the operator's parts; to be used in their loop."""
 

@@ -164,6 +164,8 @@ class Engine:
         at = Situation(resource, wanted, hub, self.kube, memory, self.settings)
         step = self._step(at, record)
         memory.outcome = Outcome(type(step).__name__)
+        if isinstance(step, Update | UpdateAccess | Delete):
+            await self.hubs.note(hub.key)
         done = await execute(step, at)
         memory.outcome = outcome_of(step, done)
         count_drift(step, done, memory)

@@ -1,5 +1,6 @@
 """Hub and ClusterHub: a connection to one hub of the platform."""
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, StringConstraints
@@ -171,6 +172,14 @@ class BrakeStatus(Model):
     message: str | None = Field(None, description="What would have changed.")
 
 
+class Counted(Model):
+    """How many sources were deleted or rewritten lately, or soon may have been: counts are noted a little ahead."""
+
+    count: int = Field(description="How many, at most.")
+    at: datetime = Field(description="When that was noted; it holds for the brake's window.")
+    release: str = Field("", description="spec.releaseBrake at that time: a release begins to count anew.")
+
+
 class HubStatus(Model):
     """What the operator knows of the hub."""
 
@@ -182,6 +191,9 @@ class HubStatus(Model):
     )
     sources: SourceCounts | None = Field(None, description="How many sources there are, and how they are.")
     brake: BrakeStatus | None = Field(None, description="The brake, once it has stopped the writes.")
+    counted: dict[str, Counted] | None = Field(
+        None, description="What the brake has counted, by shard of the operator: a restarted one goes on from there."
+    )
     feed_connected: bool | None = Field(None, description="Whether the notifications of the hub are received.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field((), description="How the hub is.")
 
