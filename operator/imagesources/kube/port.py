@@ -110,7 +110,7 @@ class KubernetesPort:
             now = ImageSource.read(written)
             if now.metadata.deletion_timestamp and not now.metadata.finalizers:
                 self._gone(now)  # the watch may have said so before this answer came: taken in, it would stay
-            else:
+            elif self._is_known(now.metadata.uid, now.key):
                 self._cache.put(now)
                 self._on_written(resource, now)
         except Conflict:
@@ -121,7 +121,8 @@ class KubernetesPort:
             raise
         finally:
             held = self._writing.pop(resource.key)
-            if held:
+            uid = resource.metadata.uid
+            if held and (held["metadata"]["uid"] != uid or self._is_known(uid, resource.key)):
                 self._on_held(held)
 
     async def _refresh(self, resource: ImageSource) -> None:
@@ -136,9 +137,13 @@ class KubernetesPort:
 
     def _gone(self, resource: ImageSource) -> None:
         """Forget a resource, unless another of its name is known by now."""
-        known = self._cache.resources.get(resource.key)
-        if known and known.metadata.uid == resource.metadata.uid:
+        if self._is_known(resource.metadata.uid, resource.key):
             self._on_gone(resource.key)
+
+    def _is_known(self, uid: str, key: Key) -> bool:
+        """Tell whether this very resource is in the cache: one that went meanwhile, taken in again, would stay."""
+        known = self._cache.resources.get(key)
+        return known is not None and known.metadata.uid == uid
 
 
 def merge_patch(old: Json, new: Json) -> Json:
