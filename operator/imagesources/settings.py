@@ -1,5 +1,6 @@
 """Every setting of the operator and its default."""
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -27,6 +28,12 @@ class Settings:
         job_write_interval: the shortest time between two writes of a running job's progress.
         relist: how often vanished objects are cleaned out of the operator's cache.
         stop_grace: how long a stop waits for reconciles that are under way.
+        leader_elect: whether this operator works only while it holds a Lease.
+        lease_name: that Lease, in the operator's namespace; empty: named by what is served.
+        lease_seconds: its duration: how long after a crash another operator begins.
+        shard_selector: labels of the ImageSources to reconcile; empty: all.
+        loop_limit: how long an event loop may show no life.
+        pass_limit: how long one pass may take; the longest wait that a platform can ask for is an hour.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -48,3 +55,27 @@ class Settings:
     job_write_interval: float = 5.0
     relist: float = 600.0
     stop_grace: float = 10.0
+    leader_elect: bool = False
+    lease_name: str = ""
+    lease_seconds: int = 15
+    shard_selector: str = ""
+    loop_limit: float = 30.0
+    pass_limit: float = 7200.0
+
+    @property
+    def lease(self) -> str:
+        """Name the Lease: operators that serve the same share one, others must not."""
+        return self.lease_name or _LEASE + _word_for(*sorted(self.namespaces), self.shard_selector)
+
+    @property
+    def hubs_lease(self) -> str:
+        """Name the Lease of the shard that writes the status of Hubs, for all shards."""
+        return f"{_LEASE}-hubs{_word_for(*sorted(self.namespaces))}"
+
+
+_LEASE = "imagesource-operator"
+
+
+def _word_for(*parts: str) -> str:
+    """Make a word for what is served; none for everything."""
+    return f"-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}" if any(parts) else ""

@@ -69,7 +69,7 @@ class OperatorProcess:
             api, cache, Recorder(api), lambda key: handlers.source_gone(key),
             lambda *written: handlers.source_written(*written), seen,
         )  # fmt: skip
-        operator = Engine(port, directory, SETTINGS, wall_clock=wall_clock, started_at=wall_clock())
+        operator = Engine(port, directory, SETTINGS, wall_clock=wall_clock)
 
         async def reconcile(key: tuple[str, str]) -> Next:
             self.world.count_pass()

@@ -5,10 +5,14 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import click
 
 from imagesources.app import Operator
+from imagesources.kube.default_hub import DefaultHub, HubFileError
+from imagesources.kube.selector import Selector
 from imagesources.settings import Settings
 from imagesources.telemetry import log, set_up_logging
 from imagesources.telemetry.tracing import set_up_tracing
@@ -38,9 +42,37 @@ _SECONDS = click.FloatRange(min=0)
 @click.option("--listen", default=_DEFAULTS.listen, show_default=True, help="Serve /livez, /readyz and /metrics here.")
 @click.option(
     "--embedded-database",
+    envvar="IMAGESOURCES_EMBEDDED_DATABASE",
     default=_DEFAULTS.embedded_database,
     metavar="URL",
-    help="Where Hubs with spec.embedded keep their data, such as sqlite:///FILE.  [default: no embedded platform]",
+    help="Where Hubs with spec.embedded keep their data, such as sqlite:///FILE; a password is safer in "
+    "$IMAGESOURCES_EMBEDDED_DATABASE.  [default: no embedded platform]",
+)
+@click.option(
+    "--default-hub",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML with the spec of the ClusterHub default (with --namespace: of the Hub default in the operator's "
+    "namespace), which is created if it is absent.",
+)
+@click.option(
+    "--leader-elect/--no-leader-elect",
+    default=_DEFAULTS.leader_elect,
+    show_default=True,
+    help="Of several operators let one work and the others stand by.",
+)
+@click.option("--lease-name", default="", metavar="NAME", help="The Lease to hold.  [default: named by what is served]")
+@click.option(
+    "--lease-seconds",
+    type=click.IntRange(min=3),
+    default=_DEFAULTS.lease_seconds,
+    show_default=True,
+    help="How long after a crash another operator begins.",
+)
+@click.option(
+    "--shard-selector",
+    default="",
+    metavar="SELECTOR",
+    help="Reconcile ImageSources with these labels only; another operator looks after the rest.",
 )
 @click.option(
     "--settle-time",
@@ -62,40 +94,53 @@ _SECONDS = click.FloatRange(min=0)
     show_default=True,
     help="How long the embedded platform takes for each step of a job.",
 )
+@click.option("--loop-limit", type=_SECONDS, default=_DEFAULTS.loop_limit, hidden=True, help="When /livez says no.")
+@click.option("--pass-limit", type=_SECONDS, default=_DEFAULTS.pass_limit, hidden=True, help="When /livez says no.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--debug", is_flag=True, help="Say more.")
 def run(
     *,
-    namespaces: tuple[str, ...],
     kubeconfig: str | None,
-    operator_namespace: str,
-    allow_hosts: tuple[str, ...],
-    allow_http: bool,
-    listen: str,
-    embedded_database: str,
-    embedded_step_seconds: float,
-    settle_time: float,
-    late_arrival: float,
+    default_hub: Path | None,
     log_format: str,
     debug: bool,
+    **options: Any,  # noqa: ANN401 - every other option has the name and type of a setting
 ) -> None:
     """Run the operator until SIGTERM or Ctrl-C."""
     set_up_logging(debug=debug, as_json=log_format == "json")
-    settings = Settings(
-        namespaces=namespaces,
-        operator_namespace=operator_namespace,
-        allow_hosts=allow_hosts,
-        allow_http=allow_http,
-        listen=listen,
-        embedded_database=embedded_database,
-        embedded_step_seconds=embedded_step_seconds,
-        settle_time=settle_time,
-        late_arrival=late_arrival,
-    )
+    settings = Settings(**options)
+    _check(settings)
     end_tracing = set_up_tracing(os.environ)
-    code = Process(settings, kubeconfig).run()
+    code = Process(settings, kubeconfig, _read(default_hub, settings)).run()
     end_tracing()
     sys.exit(code)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what does not go together."""
+    try:
+        Selector.parse(settings.shard_selector)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--shard-selector") from None
+    several = "--leader-elect" if settings.leader_elect else "--shard-selector" if settings.shard_selector else None
+    if several and settings.embedded_database.startswith("sqlite"):
+        message = (
+            f"{several} means several operators, and an SQLite file belongs to one: use PostgreSQL, or one operator."
+        )
+        raise click.UsageError(message)
+
+
+def _read(default_hub: Path | None, settings: Settings) -> DefaultHub | None:
+    if default_hub is None:
+        return None
+    namespace = settings.operator_namespace if settings.namespaces else ""
+    if namespace and namespace not in settings.namespaces:
+        message = f"--default-hub creates a Hub in {namespace}, which is not served: add --namespace {namespace}."
+        raise click.UsageError(message)
+    try:
+        return DefaultHub.read(default_hub, namespace)
+    except HubFileError as error:
+        raise click.BadParameter(str(error), param_hint="--default-hub") from None
 
 
 class Process:
@@ -104,8 +149,9 @@ class Process:
     asyncio's own signal handling goes through a pipe that a burst of work can fill, and then loses the signal.
     """
 
-    def __init__(self, settings: Settings, kubeconfig: str | None) -> None:
+    def __init__(self, settings: Settings, kubeconfig: str | None, default_hub: DefaultHub | None) -> None:
         self._settings = settings
+        self._default_hub = default_hub
         self._kubeconfig = os.path.expanduser(kubeconfig) if kubeconfig else None  # noqa: PTH111 - may be a list
         self._stop = threading.Event()
         self._failed = False
@@ -130,6 +176,14 @@ class Process:
             self._stop.set()
 
     async def _operate(self) -> None:
-        async with Operator.start(self._settings, self._kubeconfig):
+        starting = Operator.start(
+            self._settings, self._kubeconfig, default_hub=self._default_hub, on_lost=self._end_in_failure
+        )
+        async with starting:
             await asyncio.to_thread(self._stop.wait)
         log.info("stopped")
+
+    def _end_in_failure(self) -> None:
+        """End, to be started again with nothing in memory: another may have worked on what is remembered there."""
+        self._failed = True
+        self._stop.set()

@@ -2,8 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Self
 
 import aiohttp
 from kubernetes.aio import client
@@ -20,24 +20,36 @@ Json = dict[str, Any]
 _PAGE = 500
 _TIMEOUT = 30.0
 _MERGE_PATCH = "application/merge-patch+json"
+_COORDINATION = ("coordination.k8s.io", "v1")
 _CODES = {Conflict: "conflict", Vanished: "gone", KubernetesError: "failed"}
 """How a write that failed is counted."""
+
+Fence = Callable[[], Awaitable[None]]
+"""Awaited before whatever changes something; does not return where that is no longer allowed."""
+
+
+async def unfenced() -> None:
+    """Let everything pass: there is one operator only."""
 
 
 class KubernetesApi:
     """A connection to one apiserver.
 
     Every method raises ``Conflict`` (409), ``Vanished`` (404) or ``KubernetesError`` (anything else).
+
+    Attributes:
+        fence: awaited before each write; see ``imagesources.kube.lease``.
     """
 
     def __init__(self, configuration: client.Configuration) -> None:
+        self.fence: Fence = unfenced
         self._client = client.ApiClient(configuration)
         self._custom = client.CustomObjectsApi(self._client)
         self._core = client.CoreV1Api(self._client)
         self._events = client.EventsV1Api(self._client)
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None) -> "KubernetesApi":
+    async def connect(cls, kubeconfig: str | None) -> Self:
         """Connect with a kubeconfig, or with the Pod's service account. Does no request yet."""
         return cls(await read_configuration(kubeconfig))
 
@@ -75,6 +87,7 @@ class KubernetesApi:
 
     async def patch(self, plural: str, namespace: str, name: str, body: Json, *, status: bool = False) -> Json:
         """Merge-patch a resource of ours, or its status (RFC 7396); an empty namespace means cluster scope."""
+        await self.fence()
         scope = "namespaced" if namespace else "cluster"
         method = getattr(self._custom, f"patch_{scope}_custom_object{'_status' if status else ''}")
         place = (namespace, plural, name) if namespace else (plural, name)
@@ -100,8 +113,36 @@ class KubernetesApi:
             allowed_hosts=allowed_hosts(found.metadata.annotations or {}),
         )
 
+    async def create(self, plural: str, namespace: str, body: Json) -> Json:
+        """Create a resource of ours; an empty namespace means cluster scope."""
+        await self.fence()
+        more: Json = {"field_manager": MANAGER, "_request_timeout": _TIMEOUT}
+        if namespace:
+            request = self._custom.create_namespaced_custom_object(GROUP, VERSION, namespace, plural, body, **more)
+        else:
+            request = self._custom.create_cluster_custom_object(GROUP, VERSION, plural, body, **more)
+        return dict(await _answer(request))
+
+    async def lease(self, namespace: str, name: str) -> Json:
+        """Read a Lease (coordination.k8s.io/v1)."""
+        request = self._custom.get_namespaced_custom_object(*_COORDINATION, namespace, "leases", name)
+        return dict(await _answer(request))
+
+    async def write_lease(self, namespace: str, body: Json) -> Json:
+        """Replace the Lease that was read, at that very version; create it if it has none. No fence holds this."""
+        more: Json = {"field_manager": MANAGER}
+        metadata = body["metadata"]
+        if "resourceVersion" in metadata:
+            request = self._custom.replace_namespaced_custom_object(
+                *_COORDINATION, namespace, "leases", metadata["name"], body, **more
+            )
+        else:
+            request = self._custom.create_namespaced_custom_object(*_COORDINATION, namespace, "leases", body, **more)
+        return dict(await _answer(request))
+
     async def create_event(self, namespace: str, body: Json) -> None:
         """Create an Event (events.k8s.io/v1)."""
+        await self.fence()
         event: Any = body  # the generated client takes a plain object as well
         request = self._events.create_namespaced_event(
             namespace, event, field_manager=MANAGER, _request_timeout=_TIMEOUT

@@ -11,7 +11,7 @@ from imagesources.kube.hubs import HubController
 from imagesources.reconcile import Engine
 from imagesources.reconcile.ports import Key
 from imagesources.reconcile.queue import Priority, WorkQueue
-from imagesources.resources import MARKER_PREFIX
+from imagesources.resources import FINALIZER, MARKER_PREFIX
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 
@@ -54,7 +54,10 @@ class Handlers:
         if before.status.id != after.status.id:
             self._add(self.cache.naming(after.key))
         hub = self.hubs.directory.resolve(after.metadata.namespace, after.spec.hub_ref)
-        self.hub_queue.add_later(hub, COUNT_AFTER)
+        if self.hubs.is_unheld(hub) and FINALIZER in after.metadata.finalizers:
+            self.hub_queue.add(hub)
+        else:
+            self.hub_queue.add_later(hub, COUNT_AFTER)
 
     def source_deleted(self, body: Json) -> None:
         """An ImageSource is gone."""

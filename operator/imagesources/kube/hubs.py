@@ -1,7 +1,7 @@
 """Hubs and ClusterHubs: each becomes a connection, and says in its status how that goes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from imagesources.hubs.budget import CallBudget
 from imagesources.hubs.directory import Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection, HubKey, hub_name
 from imagesources.hubs.trouble import Trouble
-from imagesources.kube.api import KubernetesApi
+from imagesources.kube.api import Fence, KubernetesApi, unfenced
 from imagesources.kube.cache import Cache, version_of
 from imagesources.kube.hub_status import describe
 from imagesources.kube.port import merge_patch
@@ -18,7 +18,7 @@ from imagesources.reconcile.engine import Next, utc_now
 from imagesources.reconcile.hosts import host_of
 from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
-from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
+from imagesources.resources import CREDENTIALS_LABEL, FINALIZER, HUB_FINALIZER
 from imagesources.resources.conditions import Reason
 from imagesources.resources.hub import ClusterHub, Counted, Hub
 from imagesources.resources.imagesource import ImageSource
@@ -49,9 +49,12 @@ class HubController:
         settings: hosts that may be called, delays.
         embedded: opens hubs of the embedded platform; None: there is none.
         hubs: the resources, by key.
+        make_client: makes the client of a connection.
         connected: what each connection was made of: its spec, and the version of its Secret.
         shard: under which name this operator keeps what its brakes have counted.
         noting: held while that is written.
+        fence: awaited before each request to the platform.
+        keeps: whether this operator writes the status of Hubs and holds them; of several shards one does.
     """
 
     api: KubernetesApi
@@ -60,9 +63,12 @@ class HubController:
     settings: Settings
     embedded: Embedded | None
     hubs: dict[HubKey, Hub] = field(default_factory=dict)
+    make_client: Callable[..., PlatformClient] = PlatformClient
     connected: dict[HubKey, object] = field(default_factory=dict)
     shard: str = "all"
     noting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    fence: Fence = unfenced
+    keeps: Callable[[], bool] = lambda: True
 
     async def reconcile(self, key: HubKey) -> Next:
         """Connect a hub as its resource says, and write its status."""
@@ -74,8 +80,11 @@ class HubController:
         try:
             with tracing.trace("reconcile hub", {"imagesource.hub": hub_name(key)}):
                 await self._connect(key, resource)
-                await self._hold(key, resource)
-                await self._report(key, self.hubs.get(key, resource))
+                if self.keeps():
+                    await self._hold(key, resource)
+                    await self._report(key, self.hubs.get(key, resource))
+                else:
+                    await self._report_brake(key, resource)
         except KubernetesError as error:
             log.warning("a hub could not be looked after: %s", error, extra={"hub": hub_name(key)})
             return Next(self.settings.retry_first)
@@ -95,7 +104,11 @@ class HubController:
         if old is None or old.metadata.uid != resource.metadata.uid:
             return True
         deleting = resource.metadata.deletion_timestamp != old.metadata.deletion_timestamp
-        return deleting or old.spec != resource.spec
+        return deleting or old.spec != resource.spec or old.status.brake != resource.status.brake
+
+    def is_unheld(self, key: HubKey) -> bool:
+        """Tell whether a Hub could be deleted at once, as nothing holds it yet."""
+        return key in self.hubs and HUB_FINALIZER not in self.hubs[key].metadata.finalizers
 
     def using_secret(self, namespace: str, name: str) -> list[HubKey]:
         """Find the hubs whose API key is in a Secret."""
@@ -108,7 +121,7 @@ class HubController:
 
     async def _connect(self, key: HubKey, resource: Hub) -> None:
         try:
-            connection, pinned_url, policy, made_of = await self._open(key, resource)
+            connection, pinned_url, policy, made_of = await self.how_to_reach(key, resource)
         except UnusableHubError as error:
             entry = self.directory.entries.get(key)
             self.connected.pop(key, None)
@@ -117,16 +130,17 @@ class HubController:
             return
         made_of = (resource.spec, made_of)
         if self.connected.get(key) == made_of:
+            self._share_brake(key, resource)
             return
         kind, _, name = key
         pin = Pin(kind=kind, name=name, uid=resource.metadata.uid, hub_id=connection.hub_id, url=pinned_url)
         limit = resource.spec.rate_limit
         budget = CallBudget(limit.requests_per_second, limit.burst)
-        client = PlatformClient(
+        client = self.make_client(
             connection,
             policy,
             on_call=lambda *heard: hub.heard(*heard),  # noqa: PLW0108 - the hub is made of the client
-            before_call=budget.take,
+            before_call=lambda: self._permission(budget),
         )
         hub = HubConnection(key, pin, resource.spec, client, budget, self.settings)
         hub.brake.restore(resource.status.brake, resource.spec.release_brake)
@@ -137,7 +151,11 @@ class HubController:
         self.connected[key] = made_of
         self.directory.connect(key, resource, hub)
 
-    async def _open(self, key: HubKey, resource: Hub) -> tuple[Connection, str, HostPolicy, object]:
+    async def _permission(self, budget: CallBudget) -> None:
+        await budget.take()
+        await self.fence()
+
+    async def how_to_reach(self, key: HubKey, resource: Hub) -> tuple[Connection, str, HostPolicy, object]:
         """Find out how to reach a hub: its connection, the URL that sources are pinned to, the hosts allowed."""
         platform = resource.spec.platform
         if platform is None:
@@ -205,21 +223,41 @@ class HubController:
         if difference := merge_patch(resource.status.to_json(), status.to_json()):
             await self._write(key, resource, {"status": difference}, status=True)
 
+    def _share_brake(self, key: HubKey, resource: Hub) -> None:
+        """Stop as well when another shard has engaged its brake, unless that is released by now."""
+        told, connection = resource.status.brake, self.directory.entries[key].connection
+        if told and connection and told.token != resource.spec.release_brake:
+            connection.brake.restore(told, None)
+
+    async def _report_brake(self, key: HubKey, resource: Hub) -> None:
+        """Write that the brake is engaged here, so that every shard stops and a person sees how to go on."""
+        connection = self.directory.entries[key].connection
+        brake = connection.brake.status() if connection else None
+        if brake and not resource.status.brake:
+            await self._write(key, resource, {"status": {"brake": brake.to_json()}}, status=True)
+
     async def _hold(self, key: HubKey, resource: Hub) -> None:
         """Keep the Hub while sources belong to it: without it they could be neither changed nor deleted."""
         held = HUB_FINALIZER in resource.metadata.finalizers
         deleting = resource.metadata.deletion_timestamp is not None
         others = [name for name in resource.metadata.finalizers if name != HUB_FINALIZER]
-        if not deleting and not held:
+        own = self._own(key, self._at(resource, self.directory.entries[key]))
+        if not deleting and not held and not all(_is_let_go(source) for source in own):
             await self._write(key, resource, {"metadata": {"finalizers": [*others, HUB_FINALIZER]}})
-        elif deleting and held and not self._own(key, self._at(resource, self.directory.entries[key])):
+        elif deleting and held and not own and not await self._is_needed(key, resource):
             await self._write(key, resource, {"metadata": {"finalizers": others}})
 
-    def _at(self, resource: Hub, entry: Entry) -> list[ImageSource]:
-        """Find the sources that belong to the hub's place, also those that are only about to."""
+    async def _is_needed(self, key: HubKey, resource: Hub) -> bool:
+        """Ask the apiserver whether sources belong to a Hub: at a start, or behind a gap, the cache has not all."""
+        live = [ImageSource.read(body) async for body in self.api.list(ImageSource.plural, key[1] or None)]
+        return bool(self._own(key, self._at(resource, self.directory.entries[key], live)))
+
+    def _at(self, resource: Hub, entry: Entry, sources: Iterable[ImageSource] | None = None) -> list[ImageSource]:
+        """Find the sources that belong to the hub's place, also those that are only about to; in the cache, if any."""
         status = resource.status
         place = entry.connection.pin.place if entry.connection else (status.url or "", status.hub_id or "")
-        return [r for r in self.cache.resources.values() if (pin := pin_of(r)) and pin.place == place]
+        found = self.cache.resources.values() if sources is None else sources
+        return [r for r in found if (pin := pin_of(r)) and pin.place == place]
 
     def _own(self, key: HubKey, there: list[ImageSource]) -> list[ImageSource]:
         """Choose the sources that use this very Hub, or have begun with it: other Hubs may lead to the same place."""
@@ -240,6 +278,11 @@ class HubController:
         now = kind.read(written)
         if key in self.hubs and version_of(now.metadata) >= version_of(self.hubs[key].metadata):
             self.hubs[key] = now
+
+
+def _is_let_go(resource: ImageSource) -> bool:
+    """Tell whether a resource was left behind by an uninstallation: no Hub is kept for its sake."""
+    return resource.spec.suspend and FINALIZER not in resource.metadata.finalizers
 
 
 def _begun_at(resource: ImageSource) -> HubKey | None:

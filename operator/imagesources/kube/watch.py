@@ -17,6 +17,7 @@ from typing import Any
 import kopf
 
 from imagesources.kube.credentials import open_session
+from imagesources.kube.probes import BEAT, Pulse
 from imagesources.resources import CREDENTIALS_LABEL, GROUP, VERSION
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
@@ -29,6 +30,9 @@ OnEvent = Callable[[str, str | None, Json], None]
 """Told of the plural, the type of the event (None: listed) and the object; called in the engine's loop."""
 
 _GIVE_UP_NEVER = 30.0
+
+_SETTLED = 5.0
+"""Seconds after which kopf counts as running."""
 
 
 class _Backoffs:
@@ -77,6 +81,8 @@ class Watch(threading.Thread):
         self._on_event = on_event
         self._loop = loop
         self._stop_flag = threading.Event()
+        self.pulse = Pulse()
+        """Of kopf's loop; a watch that ends at once, again and again, shows no life."""
         logging.getLogger("kopf._cogs.clients.watching").addFilter(_PLAINLY)
 
     def run(self) -> None:
@@ -94,6 +100,20 @@ class Watch(threading.Thread):
         self.join(seconds)
 
     async def _watch(self) -> None:
+        # Begun before kopf, which on its way out cancels every task that was begun after it.
+        living = asyncio.create_task(self._live(), name="pulse")
+        try:
+            await self._run_kopf()
+        finally:
+            living.cancel()
+
+    async def _live(self) -> None:
+        await asyncio.sleep(_SETTLED)
+        while True:
+            self.pulse.show()
+            await asyncio.sleep(BEAT)
+
+    async def _run_kopf(self) -> None:
         namespaces = self._settings.namespaces
         await kopf.operator(
             registry=self._registry(),

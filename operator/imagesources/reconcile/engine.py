@@ -80,8 +80,6 @@ class Engine:
     settings: Settings
     wall_clock: Callable[[], datetime] = utc_now
     memories: dict[str, Memory] = field(default_factory=dict)
-    started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    started_at: datetime = field(default_factory=utc_now)
 
     async def reconcile(self, key: Key) -> Next:
         """Make one pass over one source.
@@ -136,10 +134,13 @@ class Engine:
         self.memories.pop(uid, None)
 
     def _first_memory(self, resource: ImageSource) -> Memory:
-        """A POST of an earlier process may still be under way, unless an id was saved long before this one started."""
+        """A POST of who looked after it before may still be under way, unless its id was saved long ago.
+
+        Counted from the first look: an operator may have stood by for long, and a resource may come from another shard.
+        """
         status = resource.status
-        old = status.created and (self.started_at - status.created).total_seconds() > self.settings.late_arrival
-        memory = Memory(attempted=self.started, clear=bool(status.id and old))
+        old = status.created and (self.wall_clock() - status.created).total_seconds() > self.settings.late_arrival
+        memory = Memory(attempted=asyncio.get_running_loop().time(), clear=bool(status.id and old))
         if status.job and status.job.finished is None and resource.metadata.deletion_timestamp:
             memory.job_id = status.job.id
         return memory

@@ -32,7 +32,7 @@ class Memory:
         streak: passes that followed each other at once.
         failures: failures in a row, for the growing delay.
         clear: no POST of an unknown outcome can be around.
-        attempted: when the last POST may have been sent; at first: when the process started.
+        attempted: when the last POST may have been sent; at first: when this process first looked.
         absences: when the marker was looked for and not found, since then.
         marker_altered: the platform does not keep our marker, so that another create could not be recognised.
         unsaved_id: the id of a source that a POST has made and status does not have yet.
