@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.support import argocd
 from tests.support.kstatus import Verdict
 from tests.support.platform import SOURCES, Refusal
 from tests.support.proxy import refusal
@@ -18,7 +19,7 @@ OWNER = {"view": True, "modify": True, "manage": True}
 
 @pytest.fixture
 def record(stage: Scene) -> Iterator[Callable[[str], Recorder]]:
-    """Begins to record the life of a resource; at the end no moment may have promised too much."""
+    """Begins to record the life of a resource; at the end no moment may have promised too much, in Argo CD neither."""
     recorders: list[Recorder] = []
 
     def look(source_id: str) -> Json | None:
@@ -35,6 +36,8 @@ def record(stage: Scene) -> Iterator[Callable[[str], Recorder]]:
     for recorder in recorders:
         recorder.__exit__(None, None, None)
         assert [moment for moment in recorder.moments if _promises_too_much(moment)] == []
+        for moment in recorder.moments:
+            assert argocd.health(moment.body)["status"] == argocd.WORD_OF[moment.verdict]
 
 
 def _promises_too_much(moment: Moment) -> bool:

@@ -59,7 +59,9 @@ def _argocd(health: str) -> str:
 
 
 def _readme() -> str:
-    rows = "".join(f"| `{path}` | `{default}` | {text} |\n" for path, default, text in documented(CHART / "values.yaml"))
+    rows = "".join(
+        f"| `{path}` | `{default}` | {text} |\n" for path, default, text in documented(CHART / "values.yaml")
+    )
     about = CHART.joinpath("README.md.in").read_text()
     return f"<!-- {NOTE[2:-1]} -->\n\n{about}\n## Values\n\n| value | default | |\n|---|---|---|\n{rows}"
 

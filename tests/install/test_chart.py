@@ -128,13 +128,17 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "plain key": ({"hub": {"platform": {"apiKey": "secret"}}}, "additional properties 'apiKey' not allowed"),
     "no key": ({"hub": {"platform": {"hubId": "5f" * 12}}}, "at '/hub/platform': missing property 'apiKeySecret'"),
     "two hubs": ({"hub": HUBS["platform"] | HUBS["volume"]}, "at '/hub/platform': maxProperties: got 3, want 0"),
-    "embedded in memory": ({"hub": {"embedded": {"memory": True}}}, "at '/hub/embedded': missing property 'persistence'"),
+    "embedded in memory": (
+        {"hub": {"embedded": {"memory": True}}},
+        "at '/hub/embedded': missing property 'persistence'",
+    ),
     "two databases": (
         {"hub": {"embedded": HUBS["volume"]["embedded"] | HUBS["postgresql"]["embedded"]}},
         "at '/hub/embedded': 'oneOf' failed, subschemas 0, 1 matched",
     ),
     "volume without size": ({"hub": {"embedded": {"persistence": {}}}}, "missing property 'size'"),
     "volume for two": (EMBEDDED | {"replicas": 2}, "at '/replicas': maximum: got 2, want 1"),
+    "volume for a shard": (EMBEDDED | {"shardSelector": "a=b"}, "at '/shardSelector': maxLength: got 3, want 0"),
     "many readers": (
         {"hub": {"embedded": {"persistence": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}}},
         "additional properties 'accessModes' not allowed",
@@ -176,6 +180,7 @@ def test_embedded_volume() -> None:
     assert (claim["spec"]["accessModes"], claim["spec"]["storageClassName"]) == (["ReadWriteOnce"], "fast")
     assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
     assert "--embedded-database=sqlite:////data/platform.db" in _arguments(deployment)
+    assert "--leader-elect" not in _arguments(deployment)
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     assert {"name": "data", "mountPath": "/data"} in container["volumeMounts"]
 

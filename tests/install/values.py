@@ -60,7 +60,7 @@ OTHERS: Json = {
     "extraArgs": ["--allow-http"],
     "extraEnv": [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://otel:4318"}],
     "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
-    "extraVolumeMounts": [{"name": "tmp", "mountPath": "/var/tmp"}],
+    "extraVolumeMounts": [{"name": "tmp", "mountPath": "/cache"}],
     "resources.requests": {"cpu": 1},
     "resources.limits": {"cpu": "2", "memory": "1Gi"},
     "securityContext.runAsUser": 1000,

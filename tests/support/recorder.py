@@ -23,11 +23,13 @@ class Moment:
     Attributes:
         verdict: what kstatus says of it.
         resource: the state.
+        body: the same, as the apiserver gave it.
         source: the source on the platform right after; None: there is none.
     """
 
     verdict: Verdict
     resource: ImageSource
+    body: Json
     source: Json | None
 
 
@@ -82,4 +84,4 @@ class Recorder:
     def _take(self, body: Json) -> None:
         resource = ImageSource.read(body)
         source = self._look(resource.status.id) if resource.status.id else None
-        self.moments.append(Moment(kstatus(resource), resource, source))
+        self.moments.append(Moment(kstatus(resource), resource, body, source))

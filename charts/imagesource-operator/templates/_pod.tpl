@@ -74,3 +74,13 @@ volumeMounts:
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{- /* Flags for the platforms that Hubs may name. */}}
+{{- define "imagesource-operator.hosts" -}}
+{{- with .Values.hub.platform.url }}
+- --allow-host={{ trimPrefix "https://" . | trimSuffix "/" }}
+{{- end }}
+{{- range .Values.allowHosts }}
+- --allow-host={{ . }}
+{{- end }}
+{{- end }}

@@ -1,8 +1,11 @@
 {{- /* What the operator does in a namespace that it serves; tests compare it with the audit log of a run. */}}
 {{- define "imagesource-operator.rules" -}}
 - apiGroups: [images.cycle.io]
-  resources: [imagesources, hubs]
+  resources: [imagesources]
   verbs: [get, list, watch, patch]
+- apiGroups: [images.cycle.io]
+  resources: [hubs]
+  verbs: [list, watch, patch]
 - apiGroups: [images.cycle.io]
   resources: [imagesources/status, hubs/status]
   verbs: [patch]
@@ -17,7 +20,7 @@
 {{- define "imagesource-operator.cluster-rules" -}}
 - apiGroups: [images.cycle.io]
   resources: [clusterhubs]
-  verbs: [get, list, watch, patch{{ if include "imagesource-operator.has-hub" . }}, create{{ end }}]
+  verbs: [list, watch, patch{{ if include "imagesource-operator.has-hub" . }}, create{{ end }}]
 - apiGroups: [images.cycle.io]
   resources: [clusterhubs/status]
   verbs: [patch]
