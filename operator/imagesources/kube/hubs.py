@@ -13,12 +13,13 @@ from imagesources.kube.api import Fence, KubernetesApi, unfenced
 from imagesources.kube.cache import Cache, version_of
 from imagesources.kube.hub_status import describe
 from imagesources.kube.port import merge_patch
+from imagesources.kube.uninstall import needs_operator
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
 from imagesources.reconcile.engine import Next, utc_now
 from imagesources.reconcile.hosts import host_of
 from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
-from imagesources.resources import CREDENTIALS_LABEL, FINALIZER, HUB_FINALIZER
+from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
 from imagesources.resources.conditions import Reason
 from imagesources.resources.hub import ClusterHub, Counted, Hub
 from imagesources.resources.imagesource import ImageSource
@@ -242,7 +243,7 @@ class HubController:
         deleting = resource.metadata.deletion_timestamp is not None
         others = [name for name in resource.metadata.finalizers if name != HUB_FINALIZER]
         own = self._own(key, self._at(resource, self.directory.entries[key]))
-        if not deleting and not held and not all(_is_let_go(source) for source in own):
+        if not deleting and not held and any(needs_operator(source) for source in own):
             await self._write(key, resource, {"metadata": {"finalizers": [*others, HUB_FINALIZER]}})
         elif deleting and held and not own and not await self._is_needed(key, resource):
             await self._write(key, resource, {"metadata": {"finalizers": others}})
@@ -278,11 +279,6 @@ class HubController:
         now = kind.read(written)
         if key in self.hubs and version_of(now.metadata) >= version_of(self.hubs[key].metadata):
             self.hubs[key] = now
-
-
-def _is_let_go(resource: ImageSource) -> bool:
-    """Tell whether a resource was left behind by an uninstallation: no Hub is kept for its sake."""
-    return resource.spec.suspend and FINALIZER not in resource.metadata.finalizers
 
 
 def _begun_at(resource: ImageSource) -> HubKey | None:
