@@ -73,7 +73,7 @@ class Operator:
             controller.reconcile, lambda key: key, 1, is_open=False, name="hubs"
         )
         self.handlers = Handlers(self.cache, self.engine, controller, self.sources, self.hub_queue)
-        self.scrape = Scrape((self.sources, self.hub_queue), self.engine, self.cache, controller)
+        self.scrape = Scrape((self.sources, self.hub_queue), self.engine, self.cache, controller, self._serves)
         self.watch: Watch | None = None
         self.health = Health(settings, (self.sources, self.hub_queue))
 
@@ -193,10 +193,13 @@ class Operator:
                 self.hub_queue.add(key)
             await lease.lost()
 
+    def _serves(self, resource: ImageSource) -> bool:
+        return self.shard.fits(resource.metadata.labels)
+
     async def _reconcile(self, key: Key) -> Next:
         """Make a pass over a source of this shard; what is known of another's is forgotten, as it may come back."""
         resource = self.cache.resources.get(key)
-        if resource is None or self.shard.fits(resource.metadata.labels):
+        if resource is None or self._serves(resource):
             return await self.engine.reconcile(key)
         self.engine.forget(resource.metadata.uid)
         return Next()

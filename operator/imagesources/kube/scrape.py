@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from imagesources.reconcile import Engine
 from imagesources.reconcile.queue import WorkQueue
 from imagesources.resources.conditions import Condition, ConditionType, Reason
 from imagesources.resources.hub import SourceCounts
+from imagesources.resources.imagesource import ImageSource
 from imagesources.telemetry import metrics
 from imagesources.telemetry.metrics import SNAPSHOTS, Snapshot
 
@@ -32,12 +33,17 @@ _NEW = (ConditionType.READY.value, "Unknown", Reason.PENDING.value)
 
 @dataclass(slots=True, eq=False)
 class Scrape(Collector):
-    """Reads the operator's parts; to be used in their loop."""
+    """Reads the operator's parts, in their loop; one that stands by leaves it to the one that works.
+
+    Attributes:
+        serves: tells whether a resource is of this operator's shard.
+    """
 
     queues: tuple[WorkQueue[Any], ...]
     engine: Engine
     cache: Cache
     hubs: HubController
+    serves: Callable[[ImageSource], bool] = lambda _resource: True
 
     def describe(self) -> Iterable[Metric]:
         """Name the metrics without reading anything."""
@@ -45,12 +51,14 @@ class Scrape(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read everything."""
+        if not all(queue.is_open for queue in self.queues):
+            return
         loads = [((queue.name,), queue.load()) for queue in self.queues]
         yield _filled(metrics.QUEUE_DEPTH, [(name, load.waiting) for name, load in loads])
         yield _filled(metrics.QUEUE_OLDEST, [(name, load.oldest) for name, load in loads])
         yield _filled(metrics.QUEUE_DELAYED, [(name, load.delayed) for name, load in loads])
         yield _filled(metrics.ACTIVE, [(name, load.running) for name, load in loads])
-        resources = self.cache.resources.values()
+        resources = [resource for resource in self.cache.resources.values() if self.serves(resource)]
         yield _filled(metrics.RESOURCES, by_condition(each.status.conditions for each in resources))
         terminating = sum(each.metadata.deletion_timestamp is not None for each in resources)
         yield _filled(metrics.TERMINATING, [((), terminating)])

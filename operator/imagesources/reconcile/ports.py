@@ -62,7 +62,14 @@ class Happening:
     warning: bool = False
 
 
-class Kubernetes(Protocol):
+class SecretReader(Protocol):
+    """Reads Secrets; raises ``KubernetesError``."""
+
+    async def read_secret(self, namespace: str, name: str) -> Secret | None:
+        """Read a Secret from the apiserver; None: there is none."""
+
+
+class Kubernetes(SecretReader, Protocol):
     """Reads are from the operator's cache, writes are compare-and-swap on the resourceVersion.
 
     Every write raises ``Conflict``, ``Vanished`` or ``KubernetesError``, and updates the cache.
@@ -76,9 +83,6 @@ class Kubernetes(Protocol):
 
     def secret_version(self, namespace: str, name: str) -> tuple[str, str] | None:
         """Tell uid and resourceVersion of a labelled Secret, as far as known."""
-
-    async def read_secret(self, namespace: str, name: str) -> Secret | None:
-        """Read a Secret from the apiserver; None: there is none."""
 
     async def intend(self, resource: ImageSource, pin: Pin) -> None:
         """Write finalizer and pin in one."""

@@ -142,6 +142,11 @@ class WorkQueue(Generic[_Key]):
         now = asyncio.get_running_loop().time()
         return max((now - item.since for item in self._items.values() if item.running), default=0.0)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether passes are begun."""
+        return self._open
+
     def load(self) -> "Load":
         """Count what waits, what runs and what is due later; before ``open`` nothing waits for a place."""
         if not self._open:

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagesources.reconcile.hosts import host_of, host_within
 from imagesources.reconcile.model import FromSecret, Problem
-from imagesources.reconcile.ports import Kubernetes, Secret
+from imagesources.reconcile.ports import Secret, SecretReader
 from imagesources.resources import CREDENTIALS_LABEL
 from imagesources.resources.conditions import Reason
 
@@ -26,7 +26,7 @@ class SecretUnusableError(Exception):
         self.problem = Problem(reason, f"{path}: {message}")
 
 
-async def fill(body: Mapping[str, Any], namespace: str, kube: Kubernetes) -> tuple[dict[str, Any], dict[str, Secret]]:
+async def fill(body: Mapping[str, Any], namespace: str, kube: SecretReader) -> tuple[dict[str, Any], dict[str, Secret]]:
     """Replace every ``FromSecret`` in a body by its value.
 
     Returns:
@@ -54,7 +54,7 @@ async def fill(body: Mapping[str, Any], namespace: str, kube: Kubernetes) -> tup
     return {key: await put(part, None) for key, part in body.items()}, read
 
 
-async def _read(ref: FromSecret, namespace: str, kube: Kubernetes) -> Secret:
+async def _read(ref: FromSecret, namespace: str, kube: SecretReader) -> Secret:
     secret = await kube.read_secret(namespace, ref.name)
     if secret is None:
         raise SecretUnusableError(ref.path, f"Secret {ref.name} does not exist in namespace {namespace}; create it")

@@ -116,3 +116,26 @@ SNAPSHOTS = (
     QUEUE_DEPTH, QUEUE_OLDEST, QUEUE_DELAYED, ACTIVE, RESOURCES, TERMINATING, JOBS_RUNNING, HUB_UP, HUB_STATE,
     HUB_SOURCES, HUB_INVENTORY_AGE, HUB_BUDGET, HUB_BRAKE, HUB_WAITS, HUB_WAITED,
 )  # fmt: skip
+
+LABELS = {
+    "queue": "sources or hubs",
+    "step": "the step of the engine, such as Create or Rest; none where it did not come to one",
+    "outcome": "ok; held: something speaks against going on; failed; conflict: the resource changed meanwhile, and the "
+    "pass begins again; aborted: the process stopped, or a defect",
+    "reason": "a reason of [conditions](conditions.md), other, or none; of a pass also KubernetesError, Conflict, "
+    "Vanished",
+    "kind": "content, access, or gone: the source was deleted",
+    "operation": "operation id of the platform's API, such as createImageSource",
+    "code": "of the platform: ok, a code of its description, not-sent, unanswered, cancelled, other; of Kubernetes: "
+    "ok, conflict, gone, failed, cancelled",
+    "state": "of a job: completed, error, expired, lost; of a hub's sources: pinned, managed, drifted, failed, "
+    "unmanaged, stray (five are counted at most)",
+    "resource": "imagesources, hubs, clusterhubs, events",
+    "write": "status, metadata or create",
+    "condition": "a type of condition; other",
+    "status": "True, False or Unknown",
+    "hub": "namespace/name of a Hub, name of a ClusterHub",
+    "version": "the operator's version",
+    "python": "Python's version",
+}
+"""What each label can be."""

@@ -1,0 +1,97 @@
+"""``imagesource-operator doctor``: what is wrong in a cluster, and what to do about it."""
+
+import asyncio
+import json
+import os
+import sys
+import textwrap
+from dataclasses import asdict
+
+import click
+from kubernetes.aio.config import ConfigException
+
+from imagesources.kube.doctor import Finding, Level, Reader, examine
+from imagesources.settings import Settings
+
+_DEFAULTS = Settings()
+_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+_WIDTH = 120
+_INDENT = 17
+
+
+@click.command()
+@click.option(
+    "--namespace", "namespaces", multiple=True, metavar="NS", help="As the operator has it; repeatable.  [default: all]"
+)
+@click.option(
+    "--kubeconfig", envvar="KUBECONFIG", help="How to reach the cluster.  [default: $KUBECONFIG, else as a Pod]"
+)
+@click.option(
+    "--operator-namespace",
+    envvar="POD_NAMESPACE",
+    default=_DEFAULTS.operator_namespace,
+    show_default=True,
+    help="Where the operator runs.",
+)
+@click.option("--account", default="", metavar="NS:NAME", help="The operator's service account.  [default: who asks]")
+@click.option("--lease-name", default="", metavar="NAME", help="As the operator has it.")
+@click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST[:PORT]", help="As the operator has it.")
+@click.option("--allow-http", is_flag=True, help="As the operator has it.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on a warning too.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def doctor(
+    *,
+    namespaces: tuple[str, ...],
+    kubeconfig: str | None,
+    operator_namespace: str,
+    account: str,
+    lease_name: str,
+    allow_hosts: tuple[str, ...],
+    allow_http: bool,
+    strict: bool,
+    output: str,
+) -> None:
+    """Check a cluster and say what is wrong: exit code 1 if something is.
+
+    It reads and never writes; each Hub's platform is asked for one source, with the key that the Hub names.
+    """
+    kubeconfig = os.path.expanduser(kubeconfig) if kubeconfig else None  # noqa: PTH111 - may be a list
+    settings = Settings(
+        namespaces=namespaces,
+        operator_namespace=operator_namespace,
+        lease_name=lease_name,
+        allow_hosts=allow_hosts,
+        allow_http=allow_http,
+    )
+    findings = asyncio.run(_examined(settings, kubeconfig, account, show=output == "text"))
+    bad = {Level.FAIL, Level.WARN} if strict else {Level.FAIL}
+    healthy = not any(finding.level in bad for finding in findings)
+    if output == "json":
+        click.echo(json.dumps({"healthy": healthy, "findings": [asdict(finding) for finding in findings]}, indent=2))
+    sys.exit(0 if healthy else 1)
+
+
+async def _examined(settings: Settings, kubeconfig: str | None, account: str, *, show: bool) -> list[Finding]:
+    try:
+        reader = await Reader.connect(kubeconfig)
+    except (ConfigException, OSError) as error:
+        raise click.ClickException(f"No way to the cluster: {error}; give --kubeconfig.") from error
+    findings = []
+    try:
+        async for finding in examine(reader, settings, account):
+            findings.append(finding)
+            if show:
+                _show(finding)
+    finally:
+        await reader.aclose()
+    return findings
+
+
+def _show(finding: Finding) -> None:
+    """Print a finding: level, check and message, with the remedy below."""
+    level = click.style(f"{finding.level:<5}", fg=_COLOURS[finding.level], bold=finding.level is not Level.OK)
+    indent = " " * _INDENT
+    text = textwrap.fill(finding.message, _WIDTH - _INDENT, break_long_words=False, break_on_hyphens=False)
+    click.echo(f"{level} {finding.check:<10} {textwrap.indent(text, indent).lstrip()}")
+    if finding.remedy and finding.level is not Level.OK:
+        click.echo(f"{indent}→ {finding.remedy}")

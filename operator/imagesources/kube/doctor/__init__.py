@@ -1,0 +1,78 @@
+"""The doctor: looks at a cluster, and says what is wrong and what to do. It writes nothing."""
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+from imagesources.hubs.directory import HubDirectory
+from imagesources.hubs.hub import HubKey
+from imagesources.kube.cache import Cache
+from imagesources.kube.doctor import cluster, hubs, sources
+from imagesources.kube.doctor.finding import Finding, Level
+from imagesources.kube.doctor.reader import Reader
+from imagesources.kube.handlers import hub_key
+from imagesources.kube.hubs import HubController
+from imagesources.reconcile.ports import KubernetesError, Vanished
+from imagesources.resources.hub import ClusterHub, Hub
+from imagesources.resources.imagesource import ImageSource
+from imagesources.settings import Settings
+
+__all__ = ["Finding", "Level", "Reader", "examine"]
+
+Json = dict[str, Any]
+
+
+async def examine(reader: Reader, settings: Settings, account: str = "") -> AsyncIterator[Finding]:
+    """Look at everything, from the ground up; what cannot be looked at is a finding as well.
+
+    Args:
+        reader: the cluster.
+        settings: how the operator runs: namespaces, its own namespace, hosts, Lease.
+        account: the operator's service account, ``namespace:name``; empty: who asks.
+    """
+    ground = await cluster.apiserver(reader)
+    for finding in ground:
+        yield finding
+    if ground[0].level is Level.FAIL:
+        return
+    for check, looking in (
+        ("crds", cluster.crds(reader)),
+        ("rights", cluster.rights(reader, settings, account)),
+        ("lease", cluster.lease(reader, settings)),
+        ("hub", _hubs(reader, settings)),
+        ("sources", _sources(reader, settings)),
+    ):
+        for finding in await _seen(check, looking):
+            yield finding
+
+
+async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
+    try:
+        return await looking
+    except Vanished:
+        return []  # its CRD is missing, which was said before
+    except KubernetesError as error:
+        remedy = "run the doctor as somebody who may read it"
+        return [Finding(Level.FAIL, check, f"it cannot be looked at: the Kubernetes API says {error}", remedy)]
+
+
+async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
+    directory = HubDirectory(clusterwide=not settings.namespaces, on_change=lambda _key, _changed: None)
+    controller = HubController(reader, Cache(), directory, settings, None)
+    found: dict[HubKey, Hub] = {}
+    for kind in (Hub,) if settings.namespaces else (Hub, ClusterHub):
+        for body in await _listed(reader, settings, kind.plural):
+            body.setdefault("kind", kind.__name__)
+            found[hub_key(body)] = kind.read(body)
+    if not found:
+        return [Finding(Level.WARN, "hub", "there is no Hub: no source can be created", "create a Hub named default")]
+    return [finding for key, hub in sorted(found.items()) async for finding in hubs.look_at(key, hub, controller)]
+
+
+async def _sources(reader: Reader, settings: Settings) -> list[Finding]:
+    found = [ImageSource.read(body) for body in await _listed(reader, settings, ImageSource.plural)]
+    return [*sources.look_at(found), *await sources.secrets_of(found, reader)]
+
+
+async def _listed(reader: Reader, settings: Settings, plural: str) -> list[Json]:
+    places = (None,) if plural == ClusterHub.plural else settings.namespaces or (None,)
+    return [body for namespace in places async for body in reader.list(plural, namespace)]

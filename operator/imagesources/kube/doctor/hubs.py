@@ -1,0 +1,77 @@
+"""Hubs: the key that they name, the platform that they lead to, and what the operator says of them."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from imagesources.hubs.hub import HubKey, hub_name
+from imagesources.hubs.trouble import trouble_listing
+from imagesources.kube.doctor.finding import Finding, Level, listed
+from imagesources.kube.hubs import HubController, UnusableHubError
+from imagesources.platform.client import Limits, PlatformClient
+from imagesources.platform.errors import PlatformError
+from imagesources.resources.conditions import ConditionType, Reason
+from imagesources.resources.hub import Hub
+
+_LIMITS = Limits(connect=5.0, total=15.0)
+
+
+async def look_at(key: HubKey, hub: Hub, controller: HubController) -> AsyncIterator[Finding]:
+    """Tell how a Hub is, as the operator says and as it is seen from here."""
+    title = f"{key[0]} {hub_name(key)}"
+    said = _said(title, hub)
+    yield said
+    for finding in _noted(title, hub):
+        yield finding
+    if hub.spec.platform:
+        yield await _asked(title, key, hub, controller, operator_is_content=said.level is Level.OK)
+
+
+def _said(title: str, hub: Hub) -> Finding:
+    ready = next((c for c in hub.status.conditions if c.type == ConditionType.READY), None)
+    if ready is None or hub.status.observed_generation < hub.metadata.generation:
+        message = f"{title}: the operator has not looked at its newest generation"
+        return Finding(Level.WARN, "hub", message, "wait a moment; else see whether the operator runs and serves it")
+    if ready.status == "True":
+        sources = hub.status.sources
+        counted = f"; sources managed: {sources.managed}, unmanaged: {sources.unmanaged}" if sources else ""
+        return Finding(Level.OK, "hub", f"{title}: the operator reaches the platform{counted}")
+    level = Level.WARN if ready.reason == Reason.PENDING else Level.FAIL
+    return Finding(level, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
+
+
+def _noted(title: str, hub: Hub) -> Iterator[Finding]:
+    for capability in hub.status.capabilities or ():
+        if capability.state == "refused":
+            message = f"{title}: the API key was refused {capability.operation}; it lacks {capability.name}"
+            yield Finding(Level.WARN, "hub", message, capability.remedy or "")
+    sources = hub.status.sources
+    if sources and sources.strays:
+        message = f"{title}: left behind by ImageSources that are gone: {listed(sources.strays)}"
+        yield Finding(Level.WARN, "leak", message, "look at these sources on the platform, and delete or adopt them")
+    if hub.metadata.deletion_timestamp:
+        message = f"{title}: its deletion waits for {sources.pinned if sources else 'some'} ImageSources"
+        yield Finding(Level.WARN, "hub", message, "delete or move the ImageSources that use it")
+
+
+async def _asked(title: str, key: HubKey, hub: Hub, controller: HubController, *, operator_is_content: bool) -> Finding:
+    """Ask the platform for one source, with the key that the Hub names, if the host may be called from here."""
+    try:
+        connection, url, policy, _ = await controller.how_to_reach(key, hub)
+    except UnusableHubError as error:
+        trouble = error.trouble
+        if trouble.reason is Reason.HOST_NOT_ALLOWED and operator_is_content:
+            message = f"{title}: not asked from here: {trouble.message}"
+            return Finding(Level.WARN, "platform", message, "give the doctor --allow-host as the operator has it")
+        return Finding(Level.FAIL, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
+    async with PlatformClient(connection, policy, limits=_LIMITS) as client:
+        try:
+            await client.list_page(page_size=1)
+        except PlatformError as error:
+            trouble = trouble_listing(error, url)
+            message = f"{title}: asked from here: {trouble.reason}: {trouble.message}"
+            return Finding(Level.FAIL, "platform", message, trouble.reason.remedy)
+    return Finding(Level.OK, "platform", f"{title}: {url} answers from here and takes the API key")
+
+
+def remedy_of(reason: str) -> str:
+    """Tell what to do about a reason; one that is not of this version says it in its message."""
+    return next((known.remedy for known in Reason if known == reason), "")
