@@ -1,18 +1,9 @@
 """Lists on the embedded platform: filters, sorting, pages, includes and meta."""
 
-import itertools
-import re
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import Connection, insert, select
-from tests.support.embedded import NONE, SOURCES, Api, embedded_api, read, write
-
-from imagesources.embedded import schema
-from imagesources.embedded.access import Caller
-from imagesources.embedded.admin import ensure_hub, issue_key
-from imagesources.embedded.listing import Listing, Page
-from imagesources.embedded.store import SORT_KEYS, SourceStore
+from tests.support.embedded import SOURCES, Api, embedded_api
 
 
 @pytest.fixture
@@ -149,54 +140,3 @@ async def test_includes_and_meta(api: Api) -> None:
     plain = (await api("GET", f"{SOURCES}/{first['id']}")).body
     assert "includes" not in plain
     assert "meta" not in plain["data"]
-
-
-@pytest.fixture
-async def filled(database: str) -> str:
-    """A database with 10,000 sources, a third of them restricted."""
-    await write(database, fill)
-    return database
-
-
-def fill(connection: Connection) -> None:
-    """Adds a hub, a key and the sources, and lets PostgreSQL look at what it has."""
-    hub_id = ensure_hub(connection, "filled", "f" * 24)
-    issue_key(connection, hub_id, name="k")
-    creator = connection.scalar(select(schema.api_keys.c.id))
-    same = {"hub_id": hub_id, "state": "live", "changed": 0, "creator_id": creator, "search": "", "origin": NONE}
-    rows = [
-        same
-        | {"id": f"{n:024x}", "identifier": f"n{n}", "name": f"n{n}", "type": ("direct", "bucket")[n % 2]}
-        | {"restricted": n % 3 == 0, "created": n, "updated": n}
-        for n in range(10_000)
-    ]
-    connection.execute(insert(schema.sources), rows)
-    connection.exec_driver_sql("ANALYZE")
-
-
-async def test_pages_of_thousands_use_indexes(filled: str) -> None:
-    """Any single sort key, either way, reads an index in order: no table scan, no sorting of 10,000 sources."""
-    slow = {}
-    for key, descending, root in itertools.product((None, *SORT_KEYS), (True, False), (True, False)):
-        plan = await explain(filled, {}, ((key, descending),) if key else (), root=root)
-        if re.search(r"SCAN sources|TEMP B-TREE|Seq Scan on sources|\bSort\b", plan):
-            slow[key, descending, root] = plan
-    assert slow == {}
-
-
-async def test_identifiers_are_found_by_an_index(filled: str) -> None:
-    """The look-up of an identifier among 10,000 sources goes by its index."""
-    assert "sources_by_identifier" in await explain(filled, {"identifier": "n42"}, (), root=True)
-
-
-async def explain(database: str, filters: dict[str, str], sort: tuple[tuple[str, bool], ...], *, root: bool) -> str:
-    """Asks the database how it would run a list's query."""
-    caller = Caller(key_id="k", hub_id="f" * 24, roles=("dev", "id"), rank=0, root=root, capabilities=None)
-    query = SourceStore(caller).page_query(Listing(filters, sort, Page(20, 3)))
-
-    def ask(connection: Connection) -> str:
-        verb = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-        compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{verb} {compiled}"))
-
-    return await read(database, ask)

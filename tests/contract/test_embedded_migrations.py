@@ -6,11 +6,12 @@ import sys
 import pytest
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 from tests.support.embedded import embedded_api, read, write
 
+from imagesources.embedded.admin import ensure_hub
 from imagesources.embedded.migrations import NewerDatabase
-from imagesources.embedded.schema import metadata
+from imagesources.embedded.schema import metadata, roles
 
 OPEN = """
 import asyncio, sys
@@ -53,12 +54,14 @@ async def test_make_the_schema(blank: str) -> None:
 async def test_make_what_the_schema_would(blank: str) -> None:
     """The database's own catalog is the same, to the last collation, as if the schema had made the tables.
 
-    Only the order of the constraints of a table may differ, which SQLite keeps as they were written.
+    Only the order of the columns and constraints of a table may differ, which SQLite keeps as they were written; a
+    column that was added later stands on another one's line.
     """
 
     def catalog(connection: Connection) -> list[str]:
         rows = connection.execute(text(CATALOG[connection.dialect.name]))
-        return ["; ".join(sorted(line.strip(", \t") for line in "\n".join(map(str, row)).splitlines())) for row in rows]
+        texts = ["\n".join(map(str, row)).replace("), ", "),\n") for row in rows]
+        return ["; ".join(sorted(line.strip(", \t") for line in text.split("\n") if line.strip())) for text in texts]
 
     def make_again(connection: Connection) -> None:
         metadata.drop_all(connection)
@@ -68,6 +71,24 @@ async def test_make_what_the_schema_would(blank: str) -> None:
     await write(blank, make_again)
     assert migrated == await read(blank, catalog)
     assert len(migrated) > len(metadata.tables)
+
+
+async def test_rows_of_the_first_release(blank: str) -> None:
+    """A database of the first release keeps its roles, which are found by a search as new ones are."""
+
+    def as_it_was(connection: Connection) -> None:
+        hub_id = ensure_hub(connection, "test")
+        values = {"id": "a" * 24, "hub_id": hub_id, "identifier": "Ärzte", "name": "Ökonomie", "root": False, "rank": 1}
+        granted = {"all_capabilities": False, "capabilities": [], "extra": {}, "created": 0, "updated": 0}
+        connection.execute(insert(roles).values(**values, **granted))
+        connection.execute(text("ALTER TABLE roles DROP COLUMN search"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+    await write(blank, as_it_was)
+    async with embedded_api(blank) as api:
+        for term in ("ÄRZTE", "ökonom"):
+            (found,) = (await api("GET", f"/v1/hubs/current/roles?filter[search]={term}")).data
+            assert found["identifier"] == "Ärzte"
 
 
 async def test_processes_start_at_once(blank: str) -> None:

@@ -114,8 +114,11 @@ async def test_list_pages_sorts_filters_and_counts(api: Api) -> None:
     assert await listed("sort=rank&page[size]=2&page[number]=2") == ["b-ops", "owner"]
     assert await listed("filter[search]=DEV") == ["a-dev", "c-dev"]
     assert await listed("filter[identifier]=b-ops") == ["b-ops"]
+    await create(api, "übung", name="Straße")
+    assert await listed("filter[search]=ÜBUNG") == await listed("filter[search]=stRAße") == ["übung"]
+    assert await listed("filter[search]=100%25") == []
     counted = (await api("GET", f"{ROLES}?meta=counts&sort=identifier")).data
-    assert [role["meta"]["counts"]["api_keys"] for role in counted] == [0, 1, 0, 1]
+    assert [role["meta"]["counts"]["api_keys"] for role in counted] == [0, 1, 0, 1, 0]
     one = await api("GET", f"{ROLES}/{counted[1]['id']}?meta=counts")
     assert one.data["meta"]["counts"] == {"members": 0, "api_keys": 1}
 

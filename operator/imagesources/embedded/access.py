@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from imagesources.embedded.errors import ApiError, NotAuthenticated
 from imagesources.embedded.ids import is_id
@@ -104,6 +104,8 @@ _HOLDERS = select(api_keys, roles.c.identifier, roles.c.rank, roles.c.root).join
     roles, api_keys.c.role_id == roles.c.id
 )
 
+_BY_DIGEST = _HOLDERS.where(api_keys.c.digest == bindparam("digest"))
+
 
 def authenticate(connection: Connection, key: str, hub_id: str) -> Caller:
     """Find who holds this key, and check that it is one of this hub.
@@ -112,7 +114,7 @@ def authenticate(connection: Connection, key: str, hub_id: str) -> Caller:
         NotAuthenticated: nobody holds it.
         ApiError: 422.missing-argument without a hub, 404.hub or 403.wrong-hub.
     """
-    row = connection.execute(_HOLDERS.where(api_keys.c.digest == digest(key))).one_or_none()
+    row = connection.execute(_BY_DIGEST, {"digest": digest(key)}).one_or_none()
     if row is None:
         raise NotAuthenticated("The API key is not valid.")
     if not hub_id:

@@ -57,7 +57,7 @@ def ensure_role(connection: Connection, hub_id: str, identifier: str, *, root: b
     if found is None:
         found = new_id()
         values = {"id": found, "hub_id": hub_id, "identifier": identifier, "root": root, "rank": 10 if root else 0}
-        granted = {"all_capabilities": root, "capabilities": [], "extra": {}}
+        granted = {"all_capabilities": root, "capabilities": [], "extra": {}, "search": identifier.lower()}
         now = clock.now()
         connection.execute(insert(roles).values(**values, **granted, created=now, updated=now))
     return found

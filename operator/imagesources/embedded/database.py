@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Self, TypeVar
 
+from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -126,6 +127,7 @@ def _engine(url: str) -> Engine:
     engine = create_engine(
         parsed,
         hide_parameters=True,
+        json_deserializer=from_json,
         pool_size=READERS + 1,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT},
     )
@@ -139,7 +141,9 @@ def _server_engine(url: URL) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
         url = url.update_query_dict({"connect_timeout": str(CONNECT_TIMEOUT), **url.query})
     try:
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2 * READERS)
+        return create_engine(
+            url, hide_parameters=True, json_deserializer=from_json, pool_pre_ping=True, pool_size=2 * READERS
+        )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ValueError(f"there is no driver for {url.drivername} databases; is it installed?") from error
 

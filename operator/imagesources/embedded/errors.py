@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
+from imagesources.embedded.answers import json_response
+
 
 class ApiError(Exception):
     """A request is refused.
@@ -50,7 +52,7 @@ class ApiError(Exception):
         if self.capability is not None:
             error["extra"] = {"capability": self.capability}
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return web.json_response({"error": error, "data": None}, status=self.status, headers=headers)
+        return json_response({"error": error, "data": None}, status=self.status, headers=headers)
 
 
 class NotAuthenticated(ApiError):
@@ -62,7 +64,7 @@ class NotAuthenticated(ApiError):
     def response(self) -> web.Response:
         """Write ``error`` and ``error_description``."""
         body = {"error": "invalid_token", "error_description": self.detail}
-        return web.json_response(body, status=401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        return json_response(body, status=401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 def source_not_found() -> ApiError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from multidict import MultiMapping
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import Column, Select, select
 
 from imagesources.embedded import clock
 from imagesources.embedded.errors import ApiError, invalid_argument
@@ -19,7 +19,7 @@ PAGE_SIZE = 20
 PAGE_SIZE_LIMIT = 1000
 PAGE_NUMBER_LIMIT = 1_000_000
 
-Columns = Mapping[str, ColumnElement[Any]]
+Columns = Mapping[str, Column[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,24 @@ class Listing:
             raise invalid_argument(f"/filter/{name}", "It must be a time such as 2021-01-30T08:30:00Z.") from error
 
     def arrange(self, query: Select[Any], columns: Columns) -> Select[Any]:
-        """Sort and cut a query.
+        """Sort and cut a query for the rows of a table.
 
-        Ties are broken by id, in the direction of the last key, so that an index on (key, id) serves both ways.
+        Ties are broken by id, in the direction of the last key, so that an index on (key, id) serves both ways. The
+        ids of the page are found first, in such an index, so that the rows before the page are not read.
         """
         keys = [(columns[name], descending) for name, descending in self.sort]
         if "id" not in (name for name, _ in self.sort):
             keys.append((columns["id"], self.sort[-1][1] if self.sort else False))
-        ordered = query.order_by(*(column.desc() if descending else column.asc() for column, descending in keys))
-        return ordered.limit(self.page.size).offset(self.page.size * (self.page.number - 1))
+        order = [column.desc() if descending else column.asc() for column, descending in keys]
+        skipped = self.page.size * (self.page.number - 1)
+        found = (
+            query.with_only_columns(columns["id"])
+            .order_by(*order)
+            .limit(self.page.size)
+            .offset(skipped)
+            .subquery("found")
+        )
+        return select(columns["id"].table).join(found, columns["id"] == found.c.id).order_by(*order)
 
 
 def read_listing(query: MultiMapping[str], filters: tuple[str, ...], columns: Columns) -> Listing:

@@ -4,7 +4,6 @@ Each variant knows its own details; what it does not know is dropped, as the pla
 is a credential says so in its type (``Secret``), and masking follows that.
 """
 
-import json
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import (
@@ -19,6 +18,7 @@ from pydantic import (
     Tag,
     TypeAdapter,
 )
+from pydantic_core import to_json
 
 from imagesources.platform.models import Json
 
@@ -298,5 +298,5 @@ _ORIGIN: TypeAdapter[Origin] = TypeAdapter(Origin)
 
 def masked(origin: Json) -> Json:
     """Copy an origin with each credential replaced by ``MASK``."""
-    variant = _ORIGIN.validate_json(json.dumps(origin))
+    variant = _ORIGIN.validate_json(to_json(origin))
     return variant.model_dump(mode="json", exclude_unset=True, context=True)

@@ -4,6 +4,8 @@ What is filtered or sorted has a column and an index; the rest of a resource is 
 1970, NULL is "not yet". Text sorts by code point on both databases, so that pages are the same on both.
 """
 
+from collections.abc import Iterator
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -34,6 +36,21 @@ def _hub_column() -> Column[str]:
 
 
 _JSON = JSON(none_as_null=True)
+
+
+def _orders(table: str, keys: tuple[str, ...], tested: tuple[str, ...]) -> Iterator[Index]:
+    """Make an index for each way to sort a table.
+
+    Args:
+        table: its name.
+        keys: what it can be sorted by, beside the id.
+        tested: what else decides whether a row is listed. With it, a page that is far down the list is reached in the
+            index alone: only the rows of the page itself are read.
+    """
+    for key in (*keys, "id"):
+        columns = dict.fromkeys(("hub_id", key, "id", *tested))
+        yield Index(f"{table}_by_{key}", *columns)
+
 
 metadata = MetaData(naming_convention={"uq": "%(table_name)s_by_%(column_0_N_name)s_is_unique"})
 
@@ -70,9 +87,9 @@ roles = Table(
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("job_id", _text(24)),
+    Column("search", Text, nullable=False, server_default=""),
     UniqueConstraint("hub_id", "identifier"),
-    *(Index(f"roles_by_{key}", "hub_id", key, "id") for key in ("name", "rank", "created", "updated")),
-    Index("roles_by_id", "hub_id", "id"),
+    *_orders("roles", ("name", "rank", "created", "updated"), ()),
 )
 """A root role is above every ACL (schema ``Role``, property ``root``).
 
@@ -117,11 +134,7 @@ sources = Table(
     Column("origin", _JSON, nullable=False),
     Column("search", Text, nullable=False),
     Column("job_id", _text(24)),
-    *(
-        Index(f"sources_by_{key}", "hub_id", key, "id")
-        for key in ("identifier", "name", "type", "state", "created", "updated")
-    ),
-    Index("sources_by_id", "hub_id", "id"),
+    *_orders("sources", ("identifier", "name", "type", "state", "created", "updated"), ("state", "restricted")),
 )
 """``search`` holds in lower case what a search looks through; ``job_id`` is the last job that deletes the source."""
 
@@ -154,8 +167,7 @@ jobs = Table(
     Column("due", BigInteger),
     Column("search", Text, nullable=False),
     Column("tasks", _JSON, nullable=False),
-    *(Index(f"jobs_by_{key}", "hub_id", key, "id") for key in ("caption", "queue", "state", "queued")),
-    Index("jobs_by_id", "hub_id", "id"),
+    *_orders("jobs", ("caption", "queue", "state", "queued"), ("state",)),
     Index("jobs_by_due", "due"),
 )
 """``action`` and ``object_id`` say what the job does to which resource.
@@ -183,11 +195,7 @@ integrations = Table(
     Column("extra", _JSON),
     Column("search", Text, nullable=False),
     Column("job_id", _text(24)),
-    *(
-        Index(f"integrations_by_{key}", "hub_id", key, "id")
-        for key in ("identifier", "name", "vendor", "state", "created", "updated")
-    ),
-    Index("integrations_by_id", "hub_id", "id"),
+    *_orders("integrations", ("identifier", "name", "vendor", "state", "created", "updated"), ("state",)),
 )
 """What a source can name as its builder; the creator is an API key, or NULL for the platform."""
 
@@ -223,11 +231,7 @@ images = Table(
     Column("source", _JSON, nullable=False),
     Column("search", Text, nullable=False),
     Column("job_id", _text(24)),
-    *(
-        Index(f"images_by_{key}", "hub_id", key, "id")
-        for key in ("identifier", "name", "size", "source_type", "state", "created", "updated")
-    ),
-    Index("images_by_id", "hub_id", "id"),
+    *_orders("images", ("identifier", "name", "size", "source_type", "state", "created", "updated"), ("state",)),
     Index("images_by_source", "source_id", "state", "id"),
 )
 """``source`` is what the image was made from, as it was then, without credentials."""

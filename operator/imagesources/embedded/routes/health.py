@@ -4,6 +4,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import select
 
+from imagesources.embedded.answers import json_response
 from imagesources.embedded.endpoint import SERVICES
 from imagesources.embedded.metrics import METRICS
 from imagesources.embedded.schema import instance
@@ -12,7 +13,7 @@ from imagesources.embedded.schema import instance
 async def health(request: web.Request) -> web.Response:
     """Answer 200 when the store can be read; else the error says why not."""
     await request.app[SERVICES].database.read(lambda connection: connection.scalar(select(instance.c.id)))
-    return web.json_response({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping
 
 from imagesources.embedded import integrations, render
 from imagesources.embedded.access import Capability
+from imagesources.embedded.answers import json_response
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.images import FILTERS, SORT_KEYS, CreateImage, ImageJob, ImageStore
 from imagesources.embedded.listing import read_listing, several
@@ -29,7 +30,7 @@ async def list_images(call: Call) -> web.Response:
         rows = ImageStore(call.caller).page(connection, listing)
         return view.answer([view.write(row) for row in rows], connection, rows)
 
-    return web.json_response(await call.services.database.read(query))
+    return json_response(await call.services.database.read(query))
 
 
 async def get_image(call: Call) -> web.Response:
@@ -40,7 +41,7 @@ async def get_image(call: Call) -> web.Response:
         row = ImageStore(call.caller).get(connection, _image_id(call))
         return view.answer(view.write(row), connection, [row])
 
-    return web.json_response(await call.services.database.read(query))
+    return json_response(await call.services.database.read(query))
 
 
 async def create_image(call: Call) -> web.Response:
@@ -48,7 +49,7 @@ async def create_image(call: Call) -> web.Response:
     wanted = await body_of(call.request, CreateImage)
     row = await call.services.database.write(lambda connection: ImageStore(call.caller).create(connection, wanted))
     LOG.info("image %s was created by key %s", row["id"], call.caller.key_id)
-    return web.json_response({"data": render.image(row)}, status=201)
+    return json_response({"data": render.image(row)}, status=201)
 
 
 async def import_image(call: Call) -> web.Response:
@@ -58,7 +59,7 @@ async def import_image(call: Call) -> web.Response:
         lambda connection: ImageStore(call.caller).begin_import(connection, _image_id(call))
     )
     call.services.worker.wake()
-    return web.json_response({"data": render.job_descriptor("import", row)})
+    return json_response({"data": render.job_descriptor("import", row)})
 
 
 async def delete_image(call: Call) -> web.Response:
@@ -67,7 +68,7 @@ async def delete_image(call: Call) -> web.Response:
         lambda connection: ImageStore(call.caller).delete(connection, _image_id(call))
     )
     call.services.worker.wake()
-    return web.json_response({"data": render.job_descriptor("delete", row)})
+    return json_response({"data": render.job_descriptor("delete", row)})
 
 
 class _View:

@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping
 
 from imagesources.embedded import render
 from imagesources.embedded.access import Capability
+from imagesources.embedded.answers import json_response
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.integrations import (
     FILTERS,
@@ -30,14 +31,14 @@ async def list_integrations(call: Call) -> web.Response:
     """Operation ``getIntegrations``."""
     listing, view = read_listing(call.request.query, FILTERS, SORT_KEYS), _View(call)
     rows = await call.services.database.read(lambda connection: IntegrationStore(call.caller).page(connection, listing))
-    return web.json_response({"data": [view.write(row) for row in rows]})
+    return json_response({"data": [view.write(row) for row in rows]})
 
 
 async def get_integration(call: Call) -> web.Response:
     """Operation ``getIntegration``."""
     view = _View(call)
     row = await call.services.database.read(lambda connection: IntegrationStore(call.caller).get(connection, _id(call)))
-    return web.json_response({"data": view.write(row)})
+    return json_response({"data": view.write(row)})
 
 
 async def create_integration(call: Call) -> web.Response:
@@ -45,7 +46,7 @@ async def create_integration(call: Call) -> web.Response:
     view, wanted = _View(call), await body_of(call.request, CreateIntegration)
     row = await call.write_unique(lambda connection: IntegrationStore(call.caller).create(connection, wanted))
     LOG.info("integration %s was created by key %s", row["id"], call.caller.key_id)
-    return web.json_response({"data": view.write(row)}, status=201)
+    return json_response({"data": view.write(row)}, status=201)
 
 
 async def update_integration(call: Call) -> web.Response:
@@ -55,7 +56,7 @@ async def update_integration(call: Call) -> web.Response:
         lambda connection: IntegrationStore(call.caller).update(connection, _id(call), wanted)
     )
     LOG.info("integration %s was updated by key %s", row["id"], call.caller.key_id)
-    return web.json_response({"data": view.write(row)})
+    return json_response({"data": view.write(row)})
 
 
 async def delete_integration(call: Call) -> web.Response:
@@ -64,7 +65,7 @@ async def delete_integration(call: Call) -> web.Response:
         lambda connection: IntegrationStore(call.caller).delete(connection, _id(call))
     )
     call.services.worker.wake()
-    return web.json_response({"data": render.job_descriptor("delete", row)}, status=202)
+    return json_response({"data": render.job_descriptor("delete", row)}, status=202)
 
 
 class _View:

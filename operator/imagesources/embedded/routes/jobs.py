@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from imagesources.embedded import jobs, render
 from imagesources.embedded.access import Capability
+from imagesources.embedded.answers import json_response
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.listing import PAGE_SIZE, Listing, Page, read_listing, several
 from imagesources.platform.models import Json
@@ -22,21 +23,21 @@ async def list_jobs(call: Call) -> web.Response:
             answer["includes"] = {"creators": render.creators(connection, rows, call.services.instance)}
         return answer
 
-    return web.json_response(await call.services.database.read(query))
+    return json_response(await call.services.database.read(query))
 
 
 async def list_latest_jobs(call: Call) -> web.Response:
     """Operation ``getLatestJobs``: the newest jobs, as many as a page holds, newest first."""
     latest = Listing(filters={}, sort=(("id", True),), page=Page(PAGE_SIZE, 1))
     rows = await call.services.database.read(lambda connection: jobs.page(connection, call.caller.hub_id, latest))
-    return web.json_response({"data": [render.job(row) for row in rows]})
+    return json_response({"data": [render.job(row) for row in rows]})
 
 
 async def get_job(call: Call) -> web.Response:
     """Operation ``getJob``."""
     job_id = call.request.match_info["job_id"]
     row = await call.services.database.read(lambda connection: jobs.get(connection, call.caller.hub_id, job_id))
-    return web.json_response({"data": render.job(row)})
+    return json_response({"data": render.job(row)})
 
 
 ROUTES = (

@@ -24,6 +24,7 @@ from aiohttp import WSCloseCode, web
 
 from imagesources.embedded import tickets
 from imagesources.embedded.access import Capability
+from imagesources.embedded.answers import json_response
 from imagesources.embedded.endpoint import SERVICES, Call, operation
 from imagesources.embedded.errors import ApiError
 from imagesources.embedded.feed import Listener
@@ -44,7 +45,7 @@ async def issue_token(call: Call) -> web.Response:
     """Operation ``getHubNotificationSocketAuth``, without a token."""
     key_id = call.caller.key_id
     token = await call.services.database.read(lambda connection: tickets.issue(connection, key_id))
-    return web.json_response({"data": {"token": token}})
+    return json_response({"data": {"token": token}})
 
 
 async def listen(request: web.Request, token: str) -> web.WebSocketResponse:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from imagesources.embedded import render
 from imagesources.embedded.access import Capability
+from imagesources.embedded.answers import json_response
 from imagesources.embedded.capabilities import KNOWN, caption
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.listing import read_listing, several
@@ -21,7 +22,7 @@ METAS = ("counts",)
 
 async def list_capabilities(_: web.Request) -> web.Response:
     """Operation ``getHubCapabilities``, which is open to all and about no hub."""
-    return web.json_response({"data": KNOWN, "meta": {"captions": {name: caption(name) for name in KNOWN}}})
+    return json_response({"data": KNOWN, "meta": {"captions": {name: caption(name) for name in KNOWN}}})
 
 
 async def list_roles(call: Call) -> web.Response:
@@ -34,7 +35,7 @@ async def list_roles(call: Call) -> web.Response:
         counts = api_key_counts(connection, rows) if counted else {}
         return [render.role(row, api_keys_count=counts.get(row["id"], 0) if counted else None) for row in rows]
 
-    return web.json_response({"data": await call.services.database.read(query)})
+    return json_response({"data": await call.services.database.read(query)})
 
 
 async def get_role(call: Call) -> web.Response:
@@ -46,7 +47,7 @@ async def get_role(call: Call) -> web.Response:
         counts = api_key_counts(connection, [row])
         return render.role(row, api_keys_count=counts.get(row["id"], 0) if counted else None)
 
-    return web.json_response({"data": await call.services.database.read(query)})
+    return json_response({"data": await call.services.database.read(query)})
 
 
 async def create_role(call: Call) -> web.Response:
@@ -54,7 +55,7 @@ async def create_role(call: Call) -> web.Response:
     wanted = await body_of(call.request, WrittenRole)
     row = await call.write_unique(lambda connection: RoleStore(call.caller).create(connection, wanted))
     LOG.info("role %s was created by key %s", row["id"], call.caller.key_id)
-    return web.json_response({"data": render.role(row)}, status=201)
+    return json_response({"data": render.role(row)}, status=201)
 
 
 async def update_role(call: Call) -> web.Response:
@@ -62,7 +63,7 @@ async def update_role(call: Call) -> web.Response:
     wanted = await body_of(call.request, WrittenRole)
     row = await call.write_unique(lambda connection: RoleStore(call.caller).update(connection, _role_id(call), wanted))
     LOG.info("role %s was updated by key %s", row["id"], call.caller.key_id)
-    return web.json_response({"data": render.role(row)})
+    return json_response({"data": render.role(row)})
 
 
 async def delete_role(call: Call) -> web.Response:
@@ -71,7 +72,7 @@ async def delete_role(call: Call) -> web.Response:
         lambda connection: RoleStore(call.caller).delete(connection, _role_id(call))
     )
     call.services.worker.wake()
-    return web.json_response({"data": render.job_descriptor("delete", row)}, status=202)
+    return json_response({"data": render.job_descriptor("delete", row)}, status=202)
 
 
 def _role_id(call: Call) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping
 
 from imagesources.embedded import images, integrations, removal, render
 from imagesources.embedded.access import Capability
+from imagesources.embedded.answers import json_response
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.listing import read_listing, several
 from imagesources.embedded.requests import CreateSource, UpdateAccess, UpdateSource, body_of
@@ -29,7 +30,7 @@ async def list_sources(call: Call) -> web.Response:
         rows = SourceStore(call.caller).page(connection, listing)
         return view.answer(view.write(connection, rows), connection, rows)
 
-    return web.json_response(await call.services.database.read(query))
+    return json_response(await call.services.database.read(query))
 
 
 async def get_source(call: Call) -> web.Response:
@@ -40,7 +41,7 @@ async def get_source(call: Call) -> web.Response:
         rows = [SourceStore(call.caller).get(connection, _source_id(call))]
         return view.answer(view.write(connection, rows)[0], connection, rows)
 
-    return web.json_response(await call.services.database.read(query))
+    return json_response(await call.services.database.read(query))
 
 
 async def create_source(call: Call) -> web.Response:
@@ -75,7 +76,7 @@ async def delete_source(call: Call) -> web.Response:
     )
     call.services.worker.wake()
     LOG.info("source %s is deleted by job %s", _source_id(call), row["id"])
-    return web.json_response({"data": render.job_descriptor("delete", row)}, status=202)
+    return json_response({"data": render.job_descriptor("delete", row)}, status=202)
 
 
 class _View:
@@ -118,7 +119,7 @@ def _source_id(call: Call) -> str:
 def _changed(call: Call, row: RowMapping, what: str, status: int = 200) -> web.Response:
     LOG.info("source %s was %s by key %s", row["id"], what, call.caller.key_id)
     written = render.source(row, mask=call.services.options.mask_credentials)
-    return web.json_response({"data": written}, status=status)
+    return json_response({"data": written}, status=status)
 
 
 _COLLECTION = "/v1/images/sources"
