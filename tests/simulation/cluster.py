@@ -22,6 +22,7 @@ class Apiserver:
 
     Attributes:
         objects: by namespace and name.
+        secrets: Secrets by namespace and name; nobody watches them.
         writes: every write of an operator that was applied: subresource (or "") and name.
         on_status: told of each object whose status an operator has written.
         on_gone: told of each object that is gone.
@@ -30,6 +31,7 @@ class Apiserver:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.objects: dict[tuple[str, str], Json] = {}
+        self.secrets: dict[tuple[str, str], Secret] = {}
         self.writes: list[tuple[str, str]] = []
         self.watchers: dict[int, asyncio.Queue[tuple[str | None, Json]]] = {}
         self.on_status: Callable[[Json], None] = lambda _body: None
@@ -171,9 +173,9 @@ class SimulatedApi:
         await asyncio.sleep(schedule.delay())
         return answer
 
-    async def read_secret(self, _namespace: str, _name: str) -> Secret | None:
-        """There are none here."""
-        return None
+    async def read_secret(self, namespace: str, name: str) -> Secret | None:
+        """See ``KubernetesApi``."""
+        return self._server.secrets.get((namespace, name))
 
     async def create_event(self, _namespace: str, _body: Json) -> None:
         """Events are not looked at here."""

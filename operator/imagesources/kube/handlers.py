@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from imagesources.hubs.hub import HubKey
 from imagesources.kube.api import is_labelled
@@ -14,8 +16,10 @@ from imagesources.reconcile.queue import Priority, WorkQueue
 from imagesources.resources import FINALIZER, MARKER_PREFIX
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
+from imagesources.telemetry import log
 
 Json = dict[str, Any]
+_Kind = TypeVar("_Kind", ImageSource, Hub, ClusterHub)
 
 COUNT_AFTER = 5.0
 """Seconds after a change in which a Hub's counts are written: a burst of changes is one write."""
@@ -41,7 +45,9 @@ class Handlers:
 
     def source_seen(self, body: Json) -> None:
         """An ImageSource was created or changed, or is listed."""
-        resource = ImageSource.read(body)
+        resource = _read(ImageSource, body)
+        if resource is None:
+            return
         old = self.cache.resources.get(resource.key)
         if not self.cache.put(resource):
             return
@@ -61,11 +67,12 @@ class Handlers:
 
     def source_deleted(self, body: Json) -> None:
         """An ImageSource is gone."""
-        resource = ImageSource.read(body)
-        known = self.cache.resources.get(resource.key)
-        if known and known.metadata.uid == resource.metadata.uid:
-            self.source_gone(resource.key)
-        self.engine.forget(resource.metadata.uid)
+        metadata = body["metadata"]
+        key, uid = (metadata["namespace"], metadata["name"]), metadata["uid"]
+        known = self.cache.resources.get(key)
+        if known and known.metadata.uid == uid:
+            self.source_gone(key)
+        self.engine.forget(uid)
 
     def source_gone(self, key: Key) -> None:
         """An ImageSource turned out to be gone."""
@@ -81,9 +88,9 @@ class Handlers:
 
     def hub_seen(self, body: Json) -> None:
         """A Hub or ClusterHub was created or changed, or is listed."""
-        resource = ClusterHub.read(body) if body["kind"] == "ClusterHub" else Hub.read(body)
+        resource = _read(ClusterHub if body["kind"] == "ClusterHub" else Hub, body)
         key = hub_key(body)
-        if self.hubs.seen(key, resource):
+        if resource and self.hubs.seen(key, resource):
             self.hub_queue.add(key)
 
     def hub_deleted(self, body: Json) -> None:
@@ -137,6 +144,17 @@ class Handlers:
     def _add(self, resources: Iterable[ImageSource]) -> None:
         for resource in resources:
             self.sources.add(resource.key, Priority.DRIFT)
+
+
+def _read(kind: type[_Kind], body: Json) -> _Kind | None:
+    """Read an object; None: it is of no shape that the CRD admits today, and must not stand in the others' way."""
+    try:
+        return kind.read(body)
+    except ValidationError as error:
+        at = ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
+        name = body["metadata"].get("namespace", ""), body["metadata"]["name"]
+        log.error("%s %s/%s cannot be read and is left alone; correct %s", kind.__name__, *name, at)
+        return None
 
 
 def hub_key(body: Json) -> HubKey:

@@ -1,0 +1,48 @@
+"""Published bugs of other operators: a naive operator has each of them, and ours has none."""
+
+import re
+
+import pytest
+from tests.museum import creating, deleting, keeping
+from tests.museum.exhibit import Exhibit
+from tests.museum.naive import Habits
+from tests.museum.stage import Stage, perform
+from tests.support.cluster import ROOT
+
+EXHIBITS = (*creating.EXHIBITS, *deleting.EXHIBITS, *keeping.EXHIBITS)
+
+
+def plays_wrong(exhibit: Exhibit, habits: Habits | None) -> bool:
+    """Tells whether an operator has the bug: the naive one with these habits, or (None) ours."""
+    return exhibit.is_wrong(perform(lambda: Stage(habits, exhibit.faults, exhibit.lag), exhibit.story))
+
+
+@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.bug)
+def test_naive_operator(exhibit: Exhibit) -> None:
+    """An operator with that habit goes wrong as it was published; else the exhibit would show nothing."""
+    assert plays_wrong(exhibit, exhibit.habits)
+
+
+@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.bug)
+def test_this_operator(exhibit: Exhibit) -> None:
+    """In the same scene, with the same faults, ours does not."""
+    assert not plays_wrong(exhibit, None)
+
+
+def test_habits_are_the_reason() -> None:
+    """Each habit makes one of the exhibits: none of them is there without a published bug."""
+    shown = {name for exhibit in EXHIBITS for name, has in vars(exhibit.habits).items() if has}
+    assert sorted(set(vars(Habits())) - shown) == []
+
+
+def test_table() -> None:
+    """The documentation lists these exhibits and no others, in this order, with what goes wrong."""
+    text = (ROOT / "docs" / "never-wrong.md").read_text()
+    rows = re.findall(r"^\| \[([^]]+)\]\(([^)]+)\) \| (.+) \|$", text, flags=re.MULTILINE)
+    assert rows == [(exhibit.bug, address(exhibit.bug), exhibit.wrong) for exhibit in EXHIBITS]
+
+
+def address(bug: str) -> str:
+    """Returns where a bug was published."""
+    repository, _, number = bug.partition("#")
+    return f"https://github.com/{repository}/issues/{number}" if number else f"https://github.com/advisories/{bug}"
