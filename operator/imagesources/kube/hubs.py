@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from imagesources.hubs.budget import CallBudget
@@ -51,6 +52,7 @@ class HubController:
         embedded: opens hubs of the embedded platform; None: there is none.
         hubs: the resources, by key.
         make_client: makes the client of a connection.
+        wall_clock: the time that goes into status.
         connected: what each connection was made of: its spec, and the version of its Secret.
         shard: under which name this operator keeps what its brakes have counted.
         noting: held while that is written.
@@ -65,6 +67,7 @@ class HubController:
     embedded: Embedded | None
     hubs: dict[HubKey, Hub] = field(default_factory=dict)
     make_client: Callable[..., PlatformClient] = PlatformClient
+    wall_clock: Callable[[], datetime] = utc_now
     connected: dict[HubKey, object] = field(default_factory=dict)
     shard: str = "all"
     noting: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -147,7 +150,7 @@ class HubController:
         hub.brake.restore(resource.status.brake, resource.spec.release_brake)
         counted = (resource.status.counted or {}).get(self.shard)
         if counted and counted.release == (resource.spec.release_brake or ""):
-            age = (utc_now() - counted.at).total_seconds()
+            age = (self.wall_clock() - counted.at).total_seconds()
             hub.brake.inherit(counted.count, age, asyncio.get_running_loop().time())
         self.connected[key] = made_of
         self.directory.connect(key, resource, hub)
@@ -212,7 +215,7 @@ class HubController:
             count = brake.to_note(now) if brake else None
             if brake is None or resource is None or count is None:
                 return
-            counted = Counted(count=count, at=utc_now(), release=resource.spec.release_brake or "")
+            counted = Counted(count=count, at=self.wall_clock(), release=resource.spec.release_brake or "")
             await self._write(key, resource, {"status": {"counted": {self.shard: counted.to_json()}}}, status=True)
             brake.noted = (count, now)
 
@@ -220,7 +223,7 @@ class HubController:
         """Write the status where it says something new."""
         entry = self.directory.entries[key]
         there = self._at(resource, entry)
-        status = describe(resource, entry, self._own(key, there), there, self.cache.keys, utc_now())
+        status = describe(resource, entry, self._own(key, there), there, self.cache.keys, self.wall_clock())
         if difference := merge_patch(resource.status.to_json(), status.to_json()):
             await self._write(key, resource, {"status": difference}, status=True)
 
