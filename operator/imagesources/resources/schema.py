@@ -149,7 +149,7 @@ class _Inliner:
         out = {
             key: self.inline(node[key]) for key in ("additionalProperties", "items") if isinstance(node.get(key), dict)
         }
-        if "properties" in node:
+        if node.get("properties"):
             out["properties"] = {name: self.inline(part) for name, part in node["properties"].items()}
         if node.get("required"):
             out["required"] = node["required"]
