@@ -92,8 +92,13 @@ class HubController:
         except KubernetesError as error:
             log.warning("a hub could not be looked after: %s", error, extra={"hub": hub_name(key)})
             return Next(self.settings.retry_first)
-        entry = self.directory.entries[key]
-        return Next() if entry.connection else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
+        return Next() if self._has_a_key(key) else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
+
+    def _has_a_key(self, key: HubKey) -> bool:
+        """Tell whether a Hub is connected, and not with a key that is rejected: the Secret may have been read too early."""
+        connection = self.directory.entries[key].connection
+        trouble = connection.trouble if connection else None
+        return connection is not None and not (trouble and trouble.reason is Reason.KEY_REJECTED)
 
     def seen(self, key: HubKey, resource: Hub) -> bool:
         """Take in a state of a Hub; tells whether it is one to act on."""
@@ -140,6 +145,7 @@ class HubController:
         pin = Pin(kind=kind, name=name, uid=resource.metadata.uid, hub_id=connection.hub_id, url=pinned_url)
         limit = resource.spec.rate_limit
         budget = CallBudget(limit.requests_per_second, limit.burst)
+        hub: HubConnection
         client = self.make_client(
             connection,
             policy,
