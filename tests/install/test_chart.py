@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
+import click
 import pytest
 import yaml
 from tests.install.generate import documented
@@ -13,6 +14,7 @@ from tests.install.values import EVERYBODY, EVERYTHING, HOME, HUBS, OTHERS, SCOP
 from tests.support.cluster import ROOT, Kubectl, run_kubectl
 from tests.support.helm import CHART, rendered, run_helm
 
+from imagesources.cli import main
 from imagesources.controlplane import Cluster
 
 Json = dict[str, Any]
@@ -86,6 +88,18 @@ def test_everything_is_accepted(cluster: Cluster) -> None:
 def joined(objects: Iterable[Json]) -> str:
     """The objects as one input for kubectl."""
     return "\n---\n".join(map(json.dumps, objects))
+
+
+@pytest.mark.parametrize("name", ["namespaced-platform-2-all", "cluster-volume-1-all"])
+def test_arguments_are_known(name: str) -> None:
+    """Every command and flag in the chart's Pods is one that the operator has."""
+    values = merged(MATRIX[name], {"shardSelector": "a=b" if "platform" in name else "", "log": {"debug": True}})
+    for pod in pods(at_home(merged(values, {"uninstall": {"orphan": True}, "allowHosts": ["a.example.com"]}))):
+        command, *flags = pod["spec"]["containers"][0]["args"]
+        known = main.get_command(click.Context(main), command)
+        assert known, command
+        options = {option for parameter in known.params for option in parameter.opts}
+        assert {flag.partition("=")[0] for flag in flags} - options == set()
 
 
 def test_values_are_documented() -> None:

@@ -165,7 +165,8 @@ def test_rights_are_those_used(release: Release, platform: Platform, tmp_path: P
             for namespace in release.served or ("team-a",):
                 for shared in (False,) if release.served else (False, True):
                     _whole_life(Kubectl(cluster, namespace), platform, operator, api, shared=shared)
-            assert "may not" not in _doctor(release, cluster)
+            assert "may not" not in _run("Pod", release, cluster)
+            assert "it can be removed" in _run("Job", release, cluster)
             operator.stop()
     used = release.used()
     assert {right: codes for right, codes in used.items() if codes & {401, 403}} == {}
@@ -187,10 +188,11 @@ def _whole_life(kubectl: Kubectl, platform: Platform, operator: OperatorProcess,
     kubectl("delete", kind, "here", "--timeout=30s")
 
 
-def _doctor(release: Release, cluster: Cluster) -> str:
-    """What the chart's test says."""
-    (pod,) = (each for each in release.objects if each["kind"] == "Pod")
-    argv = [sys.executable, "-m", "imagesources", *pod["spec"]["containers"][0]["args"]]
+def _run(kind: str, release: Release, cluster: Cluster) -> str:
+    """What the Pod of the chart's test or of its Job says, run as the ServiceAccount."""
+    (found,) = (each["spec"] for each in release.objects if each["kind"] == kind)
+    (container,) = found.get("template", {"spec": found})["spec"]["containers"]
+    argv = [sys.executable, "-m", "imagesources", *container["args"]]
     env = os.environ | {"KUBECONFIG": str(cluster.operator_kubeconfig), "POD_NAMESPACE": HOME}
     return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60).stdout
 
