@@ -31,6 +31,9 @@ OnEvent = Callable[[str, str | None, Json], None]
 
 _GIVE_UP_NEVER = 30.0
 
+_IDENTITY: Any = "imagesource-operator"
+"""For kopf's peering, which is off; kopf would look for a user's name, and a numeric user of a container has none."""
+
 _SETTLED = 5.0
 """Seconds after which kopf counts as running."""
 
@@ -87,12 +90,13 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Watch until told to stop; should kopf end before, begin again."""
-        while not self._stop_flag.is_set():
+        for delay in _Backoffs():
             try:
                 asyncio.run(self._watch())
             except Exception:  # noqa: BLE001 - the edge: without a watch the operator is blind
-                log.exception("the watch ended; it begins again")
-            self._stop_flag.wait(1.0)
+                log.exception("the watch ended; it begins again in %.0f s", delay)
+            if self._stop_flag.wait(delay):
+                break
 
     def stop(self, seconds: float) -> None:
         """End the watch and wait for its end, but not for ever."""
@@ -121,6 +125,7 @@ class Watch(threading.Thread):
             standalone=True,
             clusterwide=not namespaces,
             namespaces=namespaces,
+            identity=_IDENTITY,
             stop_flag=self._stop_flag,
         )
 
