@@ -7,7 +7,7 @@ from functools import singledispatch
 from typing import Any
 
 from imagesources.hubs.hub import HubConnection
-from imagesources.platform.errors import PlatformError, Refused
+from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.platform.models import Source, SourceState
 from imagesources.reconcile.differences import access_differs, changes
 from imagesources.reconcile.failures import judge
@@ -132,6 +132,9 @@ async def _(step: Create, at: Situation) -> Done:
         at.memory.marker_altered = True
         message = "the platform did not keep the identifier that the operator gave; no further create is sent"
         return Done(failure=Verdict(Problem(Reason.REFUSED, message, permanent=True), unknown=True))
+    known = at.hub.inventory.get(source.id)
+    if known and known.source.identifier != at.wanted.marker:  # to believe it would be to take what is not ours
+        raise Unanswered("createImageSource", "the answer names a source that was there before")
     at.memory.clear, at.memory.unsaved_id = was_clear, source.id
     at.learn(source)
     return Done(source=source, secrets=secrets)
