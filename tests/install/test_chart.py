@@ -1,6 +1,7 @@
 """The chart as Helm renders it: what each value does, and that a real apiserver takes all of it."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -10,7 +11,19 @@ import click
 import pytest
 import yaml
 from tests.install.generate import documented
-from tests.install.values import EVERYBODY, EVERYTHING, HOME, HUBS, OTHERS, SCOPES, matrix, merged, nested
+from tests.install.values import (
+    EMBEDDED,
+    EVERYBODY,
+    EVERYTHING,
+    HOME,
+    HUBS,
+    OTHERS,
+    REFUSED,
+    SCOPES,
+    matrix,
+    merged,
+    nested,
+)
 from tests.support.cluster import ROOT, Kubectl, run_kubectl
 from tests.support.helm import CHART, rendered, run_helm
 
@@ -22,7 +35,6 @@ Json = dict[str, Any]
 DRY_RUN = ("create", "--dry-run=server", "--validate=strict", "--filename=-")
 CLUSTER_KINDS = {"ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 MATRIX = matrix()
-EMBEDDED = {"hub": {**HUBS["volume"], "allowedNamespaces": EVERYBODY}}
 
 
 def of(objects: Iterable[Json], kind: str) -> list[Json]:
@@ -118,51 +130,10 @@ def _leaves(values: Json, above: str = "") -> Iterator[str]:
             yield above + name
 
 
-REFUSED: dict[str, tuple[Json, str]] = {
-    "typo": ({"replica": 2}, "at '': additional properties 'replica' not allowed"),
-    "typo inside": ({"metrics": {"prot": 1}}, "at '/metrics': additional properties 'prot' not allowed"),
-    "text for a number": ({"replicas": "two"}, "at '/replicas': got string, want integer"),
-    "negative": ({"replicas": -1}, "at '/replicas': minimum: got -1, want 0"),
-    "no namespace": ({"namespaces": ["Team A"]}, "at '/namespaces/0': 'Team A' does not match pattern"),
-    "twice": ({"namespaces": ["a", "a"]}, "at '/namespaces': items at 0 and 1 are equal"),
-    "log": ({"log": {"format": "xml"}}, "at '/log/format': value must be one of 'json', 'text'"),
-    "policy": ({"image": {"pullPolicy": "Often"}}, "value must be one of 'Always', 'IfNotPresent', 'Never'"),
-    "digest": ({"image": {"digest": "sha256:1"}}, "at '/image/digest': 'sha256:1' does not match pattern"),
-    "root": ({"securityContext": {"runAsUser": 0}}, "at '/securityContext/runAsUser': minimum: got 0, want 1"),
-    "privileged port": ({"metrics": {"port": 80}}, "at '/metrics/port': minimum: got 80, want 1,024"),
-    "host with scheme": ({"allowHosts": ["https://a.b"]}, "at '/allowHosts/0': 'https://a.b' does not match"),
-    "monitor without service": (
-        {"metrics": {"serviceMonitor": {"create": True}, "service": {"create": False}}},
-        "at '/metrics/service/create': value must be true",
-    ),
-    "plain http": (
-        {"hub": {"platform": HUBS["platform"]["platform"] | {"url": "http://cycle.example.com"}}},
-        "at '/hub/platform/url': 'http://cycle.example.com' does not match pattern",
-    ),
-    "plain key": ({"hub": {"platform": {"apiKey": "secret"}}}, "additional properties 'apiKey' not allowed"),
-    "no key": ({"hub": {"platform": {"hubId": "5f" * 12}}}, "at '/hub/platform': missing property 'apiKeySecret'"),
-    "two hubs": ({"hub": HUBS["platform"] | HUBS["volume"]}, "at '/hub/platform': maxProperties: got 3, want 0"),
-    "embedded in memory": (
-        {"hub": {"embedded": {"memory": True}}},
-        "at '/hub/embedded': missing property 'persistence'",
-    ),
-    "two databases": (
-        {"hub": {"embedded": HUBS["volume"]["embedded"] | HUBS["postgresql"]["embedded"]}},
-        "at '/hub/embedded': 'oneOf' failed, subschemas 0, 1 matched",
-    ),
-    "volume without size": ({"hub": {"embedded": {"persistence": {}}}}, "missing property 'size'"),
-    "volume for two": (EMBEDDED | {"replicas": 2}, "at '/replicas': maximum: got 2, want 1"),
-    "volume for a shard": (EMBEDDED | {"shardSelector": "a=b"}, "at '/shardSelector': maxLength: got 3, want 0"),
-    "many readers": (
-        {"hub": {"embedded": {"persistence": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}}},
-        "additional properties 'accessModes' not allowed",
-    ),
-    "hub for nobody": ({"hub": HUBS["volume"]}, "hub.allowedNamespaces: nobody could use the default ClusterHub"),
-    "hub elsewhere": (
-        EMBEDDED | {"namespaces": ["team-a"]},
-        f"namespaces: the default Hub is made in namespace {HOME}, which is not among them",
-    ),
-}
+def test_documented_values() -> None:
+    """The values that the page about installing shows are ones that the chart takes."""
+    (text,) = re.findall(r"```yaml\n# values\.yaml\n(.*?)```", (ROOT / "docs" / "install.md").read_text(), re.DOTALL)
+    assert of(rendered(f"--namespace={HOME}", **yaml.safe_load(text)), "PodDisruptionBudget")
 
 
 @pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)

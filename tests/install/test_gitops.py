@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.support import argocd
 from tests.support.cluster import ROOT, SAMPLES, run_kubectl
 from tests.support.documents import NOW
 from tests.support.helm import CHART, rendered
-from tests.support.kstatus import kstatus
+from tests.support.kstatus import Verdict, kstatus
 from tests.support.platform import Refusal
 from tests.support.recorder import Recorder
 from tests.support.scene import Scene, scene, source
@@ -23,6 +24,7 @@ from tests.support.waiting import wait_for
 
 from imagesources.controlplane import Cluster, ControlPlane
 from imagesources.kube.credentials import MANAGER
+from imagesources.resources import GROUP
 from imagesources.resources.conditions import ConditionType
 from imagesources.resources.imagesource import ImageSource
 
@@ -33,6 +35,12 @@ EXAMPLES = [ARGO / "application.yaml", *sorted(FLUX.glob("*.yaml"))]
 HEALTH_TESTS = argocd.HEALTH.with_name("health_test.yaml")
 ACTIONS = argocd.CUSTOMIZATIONS / "ImageSource" / "actions"
 ACTION_TESTS = yaml.safe_load(ACTIONS.joinpath("action_test.yaml").read_text())
+
+
+QUESTIONS = {"inProgress": Verdict.IN_PROGRESS, "failed": Verdict.FAILED, "current": Verdict.CURRENT}
+"""Flux's questions in its order, and what a yes means."""
+
+IN_HOME = source("asked") | {"metadata": {"name": "asked", "namespace": HOME}}
 
 
 def documents(path: Path) -> list[Json]:
@@ -113,6 +121,51 @@ def test_examples_fit_the_chart() -> None:
     assert rendered(f"--namespace={HOME}", **wanted[0])
     for path in (application["spec"]["source"]["path"], release["spec"]["chart"]["spec"]["chart"]):
         assert ROOT / path == CHART
+
+
+@pytest.fixture
+def asked(cluster: Cluster) -> Iterator[Callable[[Json], dict[str, bool]]]:
+    """Has the apiserver, which knows CEL, answer Flux's questions about a status."""
+    (kustomization,) = documents(FLUX / "sources.yaml")
+    (check,) = kustomization["spec"]["healthCheckExprs"]
+    questions = {key: re.sub(r"(?<![\w.])(status|metadata)\b", r"object.\1", check[key]) for key in QUESTIONS}
+    said = " + ' ' + ".join(f"(({text}) ? '{key}' : 'not')" for key, text in questions.items())
+    rule = {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["imagesources/status"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "messageExpression": f"'Flux: ' + {said}"}],
+    }
+    policy = {"kind": "ValidatingAdmissionPolicy", "spec": spec}
+    binding = {
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "spec": {"policyName": "flux", "validationActions": ["Deny"]},
+    }
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "flux"}}
+    objects = "\n---\n".join(json.dumps(head | each) for each in (policy, binding, IN_HOME))
+    run_kubectl(cluster, "apply", "--filename=-", input=objects)
+    change = ("patch", "imagesource", "asked", f"--namespace={HOME}", "--subresource=status", "--type=merge")
+
+    def ask(status: Json) -> dict[str, bool]:
+        argv = cluster.command(*change, "--dry-run=server", f"--patch={json.dumps({'status': status})}")
+        answer = subprocess.run(argv, capture_output=True, text=True, check=False).stderr
+        found = re.search(r"Flux: (.*)", answer)
+        assert found, answer
+        return {key: key in found[1].split() for key in QUESTIONS}
+
+    wait_for(lambda: ask({}), what="the policy to be in force")
+    yield ask
+    run_kubectl(cluster, "delete", "--filename=-", input=objects)
+
+
+def test_flux_asks_what_kstatus_asks(asked: Callable[[Json], dict[str, bool]]) -> None:
+    """Flux's own questions, in its order, come to the same as kstatus for every recorded state and for none."""
+    recorded = {path.stem: documents(path)[0] for path in sorted(HEALTH_TESTS.parent.glob("testdata/*.yaml"))}
+    for name, body in recorded.items():
+        if body["kind"] == "ImageSource" and name != "terminating":
+            settled = body["status"]["observedGeneration"] == body["metadata"]["generation"]
+            answers = asked({**body["status"], "observedGeneration": 1 if settled else -1})
+            first = next((key for key in QUESTIONS if answers[key]), "inProgress")
+            assert QUESTIONS[first] is kstatus(ImageSource.read(body)), (name, answers)
 
 
 @pytest.fixture(scope="module")
