@@ -9,11 +9,14 @@ import time
 import pytest
 from tests.support import documents
 from tests.support.documents import JOB_ID, SOURCE_ID
+from tests.support.facts import load_facts
 from tests.support.hostile import always, answer
 from tests.support.hostile_client import CALLS, KEY, platform, unanswered
 
 from imagesources.platform.answers import MAX_RETRY_AFTER, retry_after
-from imagesources.platform.errors import Refused
+from imagesources.platform.capabilities import CAPABILITIES
+from imagesources.platform.codes import DESCRIBED
+from imagesources.platform.errors import Refused, Unanswered
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -199,7 +202,20 @@ async def test_refusal_of_authentication() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [None, 7, "", "404", "gone", "404.image.source", "403." + "x" * 99, "403.Abc", "403.a\n"]
+    "code",
+    [
+        None,
+        7,
+        "",
+        "404",
+        "gone",
+        "404.image.source",
+        "403." + "x" * 99,
+        "403.Abc",
+        "403.a\n",
+        "403.send-money.to-mallory",
+        [],
+    ],
 )
 async def test_refusal_with_unusable_code(code: object) -> None:
     """A code that is missing, malformed or of another status never passes for one that has a meaning."""
@@ -207,3 +223,21 @@ async def test_refusal_with_unusable_code(code: object) -> None:
         with pytest.raises(Refused) as caught:
             await client.get_source(SOURCE_ID)
     assert caught.value.code == "403.unknown"
+
+
+async def test_words_of_a_hostile_platform() -> None:
+    """A capability that there is none, and a code that is not described, are not repeated."""
+    error = {"code": "403.permissions", "extra": {"capability": "send-money-to-mallory"}}
+    async with platform(always(answer(403, {"error": error}))) as (client, _):
+        with pytest.raises(Refused, match=r"^getImageSource: 403\.permissions$"):
+            await client.get_source(SOURCE_ID)
+    async with platform(always(answer(503, {"error": {"code": "503.send-money"}}))) as (client, _):
+        with pytest.raises(Unanswered, match=r"^getImageSource: HTTP 503$"):
+            await client.get_source(SOURCE_ID)
+
+
+def test_codes_are_those_described() -> None:
+    """The codes and capabilities that the client believes are in the official description, and the latter are all."""
+    schemas = load_facts()["components"]["schemas"]
+    assert set(schemas["Error"]["properties"]["code"]["enum"]) >= DESCRIBED
+    assert set(schemas["Capability"]["enum"]) == set(CAPABILITIES)

@@ -3,20 +3,20 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
-from sqlalchemy import insert, update
-from tests.support.embedded import SOURCES, Api, embedded_api
+from sqlalchemy import Connection, insert, update
+from tests.support.embedded import SOURCES, Api, embedded_api, write
 
-from imagesources.embedded import ALL, Capability, Options, clock, events, schema
+from imagesources.embedded import ALL, Capability, Options, admin, clock, events, schema
 from imagesources.embedded.access import digest
 from imagesources.embedded.database import Database
-from imagesources.embedded.feed import BACKLOG, Listener
+from imagesources.embedded.feed import BACKLOG, End, Listener
 
 NOTIFICATIONS = "/v1/hubs/current/notifications"
 IMAGES = "/v1/images"
@@ -230,6 +230,46 @@ async def test_stop_ends_sockets(database: str) -> None:
         await socket.close()
 
 
+def revoke(connection: Connection, hub_id: str) -> None:
+    """Makes the key useless."""
+    assert admin.revoke_key(connection, hub_id, "listener")
+
+
+def take_the_capability(connection: Connection, hub_id: str) -> None:
+    """Leaves the key its value, and takes the capability to listen."""
+    less = ALL - {Capability.NOTIFICATIONS_LISTEN}
+    admin.issue_key(connection, hub_id, name="listener", capabilities=less, value="the-key-that-listens")
+
+
+def give_another_role(connection: Connection, hub_id: str) -> None:
+    """Leaves the key its value, and gives it another role."""
+    admin.issue_key(connection, hub_id, name="listener", role="guest", value="the-key-that-listens")
+
+
+@pytest.mark.parametrize("withdraw", [revoke, take_the_capability, give_another_role])
+async def test_right_to_listen_is_withdrawn(database: str, withdraw: Callable[[Connection, str], None]) -> None:
+    """A socket ends when its key is no more what it was when it was opened, by another process too; others go on."""
+    async with embedded_api(database) as api:
+        assert api.platform is not None
+        key = await api.platform.issue_key(api.hub_id, value="the-key-that-listens", name="listener")
+        async with listening(api) as other, listening(replace(api, key=key)) as socket:
+            await write(database, lambda connection: withdraw(connection, api.hub_id))
+            message = await asyncio.wait_for(socket.receive(), 20)
+            assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
+            source = await api.create()
+            assert await hear(other, "image.source.new", source["id"])
+
+
+def test_nothing_is_told_after_the_withdrawal() -> None:
+    """What waits to be sent when the right to listen is withdrawn is not sent any more."""
+    listener = Listener("h")
+    listener.push("told too late")
+    listener.stop(End.WITHDRAWN)
+    listener.push("told even later")
+    assert listener.messages.get_nowait() is None
+    assert listener.messages.empty()
+
+
 async def test_messages_of_clients_are_ignored(api: Api) -> None:
     """What a client sends changes nothing."""
     async with listening(api) as socket:
@@ -246,7 +286,7 @@ def test_slow_listener_is_let_go() -> None:
         listener.push(str(number))
     waiting = [listener.messages.get_nowait() for _ in range(listener.messages.qsize())]
     assert waiting[-2:] == [str(BACKLOG - 1), None]
-    assert listener.lagged
+    assert listener.end is End.LAGGED
 
 
 @pytest.fixture

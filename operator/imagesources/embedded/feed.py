@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from enum import Enum
 from typing import Final
 
 from sqlalchemy import RowMapping
@@ -30,26 +31,43 @@ BACKLOG: Final = 10_000
 """Messages that a listener may be behind."""
 
 
+class End(Enum):
+    """Why a listener hears no more."""
+
+    STOPPED = "the platform stops"
+    LAGGED = "the listener was too slow"
+    WITHDRAWN = "the right to listen was withdrawn"
+
+
 class Listener:
     """One socket's share of the notifications.
 
     Attributes:
         hub_id: the hub that it hears of.
         messages: what to send, in order; None is the end.
-        lagged: whether it ended because the listener was too slow.
+        end: why it ended.
     """
 
     def __init__(self, hub_id: str) -> None:
         self.hub_id = hub_id
         self.messages: asyncio.Queue[str | None] = asyncio.Queue()
-        self.lagged = False
+        self.end: End | None = None
 
     def push(self, message: str) -> None:
         """Send a message, if the listener keeps up."""
+        if self.end is not None:
+            return
         if self.messages.qsize() < BACKLOG:
             self.messages.put_nowait(message)
-        elif not self.lagged:
-            self.lagged = True
+        else:
+            self.stop(End.LAGGED)
+
+    def stop(self, why: End) -> None:
+        """Send no more, once; what is waiting is sent before, unless the right to hear it was withdrawn."""
+        if self.end is None:
+            self.end = why
+            while why is End.WITHDRAWN and not self.messages.empty():
+                self.messages.get_nowait()
             self.messages.put_nowait(None)
 
 
@@ -77,7 +95,7 @@ class Feed:
                 await self._database.read(self._reader.begin)
             self._listeners.add(listener)
         if self._stopped.is_set():
-            listener.messages.put_nowait(None)
+            listener.stop(End.STOPPED)
         try:
             yield listener
         finally:
@@ -87,7 +105,7 @@ class Feed:
         """End for everybody."""
         self._stopped.set()
         for listener in self._listeners:
-            listener.messages.put_nowait(None)
+            listener.stop(End.STOPPED)
 
     async def run(self) -> None:
         """Hand out events until stopped; a database that cannot be used is tried again."""

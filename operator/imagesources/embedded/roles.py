@@ -12,7 +12,6 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select
 
 from imagesources.embedded import clock, events, jobs
 from imagesources.embedded.access import Caller
-from imagesources.embedded.capabilities import KNOWN
 from imagesources.embedded.errors import ApiError, invalid_argument
 from imagesources.embedded.ids import is_id, new_id
 from imagesources.embedded.lifecycle import Lifecycle
@@ -21,6 +20,7 @@ from imagesources.embedded.origins import Body, Text
 from imagesources.embedded.plans import Plan, Step, Task
 from imagesources.embedded.requests import FilledName, Name, sent
 from imagesources.embedded.schema import api_keys, roles
+from imagesources.platform.capabilities import CAPABILITIES
 from imagesources.platform.models import Json
 
 FILTERS: Final = ("identifier", "search")
@@ -162,7 +162,7 @@ def _columns(wanted: WrittenRole) -> Json:
         values["extra"] = values["extra"] or {}
     if "capabilities" in values:
         granted = values["capabilities"] or {"all": False, "specific": []}
-        if not set(granted["specific"]) <= set(KNOWN):
+        if not set(granted["specific"]) <= set(CAPABILITIES):
             raise invalid_argument("/capabilities/specific", "There is no such capability.")
         values |= {"all_capabilities": granted["all"], "capabilities": granted["specific"]}
     return values

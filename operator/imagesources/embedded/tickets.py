@@ -29,8 +29,8 @@ def issue(connection: Connection, key_id: str) -> str:
     return f"{key_id}.{expiry}.{_signature(digest, key_id, expiry)}"
 
 
-def redeem(connection: Connection, token: str) -> Caller:
-    """Find who was given this token.
+def redeem(connection: Connection, token: str) -> tuple[Caller, str]:
+    """Find who was given this token; returns who holds its API key, and the key's digest.
 
     Raises:
         NotAuthenticated: nobody was, or it has expired.
@@ -42,7 +42,7 @@ def redeem(connection: Connection, token: str) -> Caller:
         raise NotAuthenticated("The token is not valid.")
     if int(expiry) < clock.now():
         raise NotAuthenticated("The token has expired.")
-    return caller
+    return caller, digest
 
 
 def _holder(connection: Connection, key_id: str) -> tuple[Caller, str]:

@@ -1,8 +1,8 @@
 """What an HTTP answer means: the document asked for, a refusal, or nothing that can be relied on.
 
-Pure: a status, a few headers and a body go in; a document comes out, or a ``PlatformError`` is raised. Only codes,
-JSON pointers and capabilities of the expected shape get into an exception, so that a hostile platform cannot make
-the operator publish what it was sent.
+Pure: a status, a few headers and a body go in; a document comes out, or a ``PlatformError`` is raised. Only codes
+and capabilities that are described, and JSON pointers, get into an exception, so that a hostile platform cannot make
+the operator publish what it was sent, or what it makes up.
 """
 
 import re
@@ -14,15 +14,15 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from imagesources.platform.capabilities import CAPABILITIES
+from imagesources.platform.codes import DESCRIBED
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.platform.models import Json
 
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a platform that asks for more is asked again after that."""
 
-_CODE = re.compile(r"[45]\d\d(\.(2fa|[a-z]{1,16})(-[a-z0-9]{1,16}){0,4}){1,4}", re.ASCII)
 _POINTER = re.compile(r"(/([a-z_-]{1,40}|\d{1,4})){1,8}", re.ASCII)
-_CAPABILITY = re.compile(r"[a-z]{1,24}(-[a-z]{1,24}){1,6}", re.ASCII)
 _SECONDS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
@@ -95,12 +95,13 @@ def _failure(operation: str, answer: Answer, document: Json) -> PlatformError:
         return Unanswered(operation, f"HTTP {status} without the error envelope", retry_after=wait)
     details = error if isinstance(error, dict) else {}
     extra = details.get("extra")
+    capability = str(extra.get("capability")) if isinstance(extra, dict) else ""
     return Refused(
         operation,
         status=status,
         code=code,
         source=_shaped(_POINTER, details.get("source")),
-        capability=_shaped(_CAPABILITY, extra.get("capability") if isinstance(extra, dict) else None),
+        capability=capability if capability in CAPABILITIES else "",
         retry_after=wait,
     )
 
@@ -108,14 +109,15 @@ def _failure(operation: str, answer: Answer, document: Json) -> PlatformError:
 def _code(status: int, error: Any) -> str:  # noqa: ANN401 - any JSON
     """Returns the code of an error, or "" where the answer cannot be taken for the platform's word.
 
-    A code that is missing or belongs to another status is unknown; a server error dressed as a refusal is no refusal.
+    A code that is missing, not described, or belongs to another status is unknown: whoever made it up would write into
+    status and logs. A server error dressed as a refusal is no refusal.
     """
     if status == 401 and isinstance(error, str):
         return "401.auth-invalid"  # the OAuth shape (schema Error) has codes of its own
     if not isinstance(error, dict):
         return ""
-    code = _shaped(_CODE, error.get("code"))
-    if code.startswith(f"{status}."):
+    code = str(error.get("code"))
+    if code in DESCRIBED and code.startswith(f"{status}."):
         return code
     return "" if code.startswith("5") else f"{status}.unknown"
 

@@ -25,6 +25,13 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Resource(ApiModel):
+    """What belongs to a hub and has an id."""
+
+    id: ObjectId
+    hub_id: str
+
+
 class AclEntry(ApiModel):
     """What one role may do with one resource (schema ``ACLEntry``)."""
 
@@ -54,12 +61,17 @@ class StateError(ApiModel):
     time: datetime | None = None
 
 
-class State(ApiModel):
+class Standing(ApiModel):
+    """Since when a resource is in its state, and what went wrong with it (schema ``State``)."""
+
+    changed: datetime
+    error: StateError | None = None
+
+
+class State(Standing):
     """Where a source stands (schema ``ImageSourceState``)."""
 
     current: SourceState
-    changed: datetime
-    error: StateError | None = None
 
 
 class Events(ApiModel):
@@ -105,13 +117,11 @@ class Meta(ApiModel):
 SourceType = Literal["stack-build", "direct", "bucket"]
 
 
-class Source(ApiModel):
+class Source(Resource):
     """One image source as the platform sees it (schema ``ImageSource``)."""
 
-    id: ObjectId
     identifier: str
     type: SourceType
-    hub_id: str
     name: str
     about: About | None = None
     origin: Json = Field(repr=False)
@@ -173,11 +183,9 @@ class JobState(ApiModel):
     error: TaskError | None = None
 
 
-class Job(ApiModel):
+class Job(Resource):
     """Work that the platform does in the background (schema ``Job``)."""
 
-    id: ObjectId
-    hub_id: str
     caption: str = ""
     queue: str = ""
     events: WorkTimes

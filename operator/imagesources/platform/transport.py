@@ -26,6 +26,8 @@ from imagesources.telemetry import tracing
 
 _OBJECT_ID = re.compile(r"\b[0-9a-f]{24}\b")
 
+USER_AGENT = f"imagesource-operator/{version('imagesource-operator')}"
+
 OnCall = Callable[[str, str, float], None]
 """Told of each call: operation, code ("ok", a platform's code, "not-sent", "unanswered", "cancelled"), seconds."""
 
@@ -178,6 +180,17 @@ class Transport:
             about |= {"server.address": self._origin.raw_host or "", "server.port": self._origin.port or 0}
         return about
 
+    def address(self, operation: str, path: str, query: Sequence[tuple[str, str]]) -> URL:
+        """Returns where a request goes.
+
+        Raises:
+            NotSent: it must not go anywhere.
+        """
+        if self._objection:
+            raise NotSent(operation, self._objection)
+        search = f"?{urlencode(query, quote_via=quote)}" if query else ""
+        return URL(f"{self._origin}{path}{search}", encoded=True)
+
     async def aclose(self) -> None:
         """Closes the connections; later calls are ``NotSent``."""
         self._objection = "the connection to the hub was closed"
@@ -187,10 +200,7 @@ class Transport:
     async def _exchange(
         self, operation: str, method: str, path: str, query: Sequence[tuple[str, str]], body: Json | None
     ) -> Answer:
-        if self._objection:
-            raise NotSent(operation, self._objection)
-        search = f"?{urlencode(query, quote_via=quote)}" if query else ""
-        url = URL(f"{self._origin}{path}{search}", encoded=True)
+        url = self.address(operation, path, query)
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
         # Failures are raised outside the except blocks: the exception of aiohttp, which knows the request with its
         # headers, must not hang on ours as its context.
@@ -209,7 +219,7 @@ class Transport:
             try:
                 return await handler(request)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                failure: PlatformError = NotSent(operation, _no_connection(error))
+                failure: PlatformError = NotSent(operation, no_connection(error))
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                 failure = Unanswered(operation, "the connection broke before the answer came")
             raise failure
@@ -247,13 +257,14 @@ class Transport:
                     "X-Hub-Id": self._connection.hub_id,
                     "Accept": "application/json",
                     "Accept-Encoding": "gzip",
-                    "User-Agent": f"imagesource-operator/{version('imagesource-operator')}",
+                    "User-Agent": USER_AGENT,
                 },
             )
         return self._session
 
 
-def _no_connection(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:
+def no_connection(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:
+    """Returns why there is no connection, in words of ours."""
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "the host name does not resolve"

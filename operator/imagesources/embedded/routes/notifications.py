@@ -12,8 +12,9 @@ that the platform's own clients read, one JSON object in each text frame::
 Topics are ``image.source.*``, ``image.*``, ``hub.integration.*`` and ``hub.role.*`` with ``new``, ``updated``,
 ``state.changed``, ``error`` and ``error_reset``, and ``job.new``, ``job.state.changed`` and ``job.error``. A frame
 tells an id and states and no names, and it goes to every listener of the hub, whatever ACLs say. What happened before
-the handshake is not told: look at the resources after it. The socket ends with code 1001 when the server stops and
-1013 when a listener is too slow; a ping is sent every 30 seconds. What a client sends is ignored.
+the handshake is not told: look at the resources after it. The socket ends with code 1001 when the server stops,
+1013 when a listener is too slow, and 1008 within a second when its API key is revoked or given another value, role or
+other capabilities; a ping is sent every 30 seconds. What a client sends is ignored.
 """
 
 import asyncio
@@ -21,13 +22,15 @@ import logging
 from typing import Final
 
 from aiohttp import WSCloseCode, web
+from sqlalchemy.exc import SQLAlchemyError
 
 from imagesources.embedded import tickets
-from imagesources.embedded.access import Capability
+from imagesources.embedded.access import Caller, Capability, holder
 from imagesources.embedded.answers import json_response
+from imagesources.embedded.database import Database
 from imagesources.embedded.endpoint import SERVICES, Call, operation
 from imagesources.embedded.errors import ApiError
-from imagesources.embedded.feed import Listener
+from imagesources.embedded.feed import End, Listener
 
 LOG = logging.getLogger(__name__)
 
@@ -39,6 +42,15 @@ CLOSE_TIME: Final = 2.0
 
 MESSAGE_LIMIT: Final = 4096
 """Bytes that a client may send in a message, which is ignored."""
+
+WATCH: Final = 0.5
+"""Seconds between two looks at whether the API key may still listen."""
+
+_CODES: Final = {
+    End.STOPPED: WSCloseCode.GOING_AWAY,
+    End.LAGGED: WSCloseCode.TRY_AGAIN_LATER,
+    End.WITHDRAWN: WSCloseCode.POLICY_VIOLATION,
+}
 
 
 async def issue_token(call: Call) -> web.Response:
@@ -56,7 +68,8 @@ async def listen(request: web.Request, token: str) -> web.WebSocketResponse:
             handshake.
     """
     services = request.app[SERVICES]
-    caller = await services.database.read(lambda connection: tickets.redeem(connection, token))
+    holding = await services.database.read(lambda connection: tickets.redeem(connection, token))
+    caller, _ = holding
     services.limit.check(caller.key_id)
     caller.require(Capability.NOTIFICATIONS_LISTEN)
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT, timeout=CLOSE_TIME, max_msg_size=MESSAGE_LIMIT)
@@ -65,20 +78,36 @@ async def listen(request: web.Request, token: str) -> web.WebSocketResponse:
     async with services.feed.listen(caller.hub_id) as listener:
         await socket.prepare(request)
         LOG.info("key %s listens to hub %s", caller.key_id, caller.hub_id)
-        sending = asyncio.create_task(_send(socket, listener))
+        serving = [
+            asyncio.create_task(_send(socket, listener)),
+            asyncio.create_task(_watch(services.database, holding, listener)),
+        ]
         try:
             async for _ in socket:
                 pass
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)
     return socket
 
 
 async def _send(socket: web.WebSocketResponse, listener: Listener) -> None:
     while (message := await listener.messages.get()) is not None:
         await socket.send_str(message)
-    await socket.close(code=WSCloseCode.TRY_AGAIN_LATER if listener.lagged else WSCloseCode.GOING_AWAY)
+    await socket.close(code=_CODES[listener.end or End.STOPPED])
+
+
+async def _watch(database: Database, holding: tuple[Caller, str], listener: Listener) -> None:
+    """End a socket whose API key was revoked, or given another value, role or capabilities."""
+    key_id = holding[0].key_id
+    while listener.end is None:
+        await asyncio.sleep(WATCH)
+        try:
+            if await database.read(lambda connection: holder(connection, key_id)) != holding:
+                listener.stop(End.WITHDRAWN)
+        except SQLAlchemyError as error:
+            LOG.warning("the right to listen is unknown: %s", type(error).__name__)
 
 
 _authorized = operation(Capability.NOTIFICATIONS_LISTEN, issue_token)

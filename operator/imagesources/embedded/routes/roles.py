@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 from imagesources.embedded import render
 from imagesources.embedded.access import Capability
 from imagesources.embedded.answers import json_response
-from imagesources.embedded.capabilities import KNOWN, caption
 from imagesources.embedded.endpoint import Call, operation
 from imagesources.embedded.listing import read_listing, several
 from imagesources.embedded.requests import body_of
 from imagesources.embedded.roles import FILTERS, SORT_KEYS, RoleStore, WrittenRole, api_key_counts
+from imagesources.platform.capabilities import CAPABILITIES, caption
 from imagesources.platform.models import Json
 
 LOG = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ METAS = ("counts",)
 
 async def list_capabilities(_: web.Request) -> web.Response:
     """Operation ``getHubCapabilities``, which is open to all and about no hub."""
-    return json_response({"data": KNOWN, "meta": {"captions": {name: caption(name) for name in KNOWN}}})
+    return json_response({"data": CAPABILITIES, "meta": {"captions": {name: caption(name) for name in CAPABILITIES}}})
 
 
 async def list_roles(call: Call) -> web.Response:

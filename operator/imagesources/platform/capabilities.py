@@ -2,7 +2,7 @@
 
 from typing import Final
 
-KNOWN: Final = (
+CAPABILITIES: Final = (
     "external-volumes-view",
     "external-volumes-manage",
     "api-keys-manage",
