@@ -5,6 +5,9 @@ import asyncio
 SOON = 1e-6
 """Seconds that are too short to wait: a time that is almost reached is reached."""
 
+_WORTH_COUNTING = 0.001
+"""Seconds of a wait that is one: taking turns takes a moment too."""
+
 
 class CallBudget:
     """A token bucket over the running loop's clock.
@@ -38,7 +41,7 @@ class CallBudget:
             while (wait := self._wait(loop.time())) > SOON:  # noqa: ASYNC110 - time fills a bucket, not an event
                 await asyncio.sleep(wait)
             self._tokens -= 1
-            if (waited := loop.time() - asked) > SOON:
+            if (waited := loop.time() - asked) > _WORTH_COUNTING:
                 self.waits += 1
                 self.waited += waited
 

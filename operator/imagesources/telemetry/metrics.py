@@ -65,6 +65,13 @@ LOOP_LAG = Histogram(
 BUILD = Gauge("imagesource_build_info", "1, with what runs here as labels.", ("version", "python"))
 BUILD.labels(version("imagesource-operator"), platform.python_version()).set(1)
 
+# What begins at 0 is seen to rise to 1.
+for _kind in ("content", "access", "gone"):
+    DRIFT_FOUND.labels(_kind)
+    DRIFT_CORRECTED.labels(_kind)
+for _state in ("completed", "error", "expired", "lost"):
+    JOBS_ENDED.labels(_state)
+
 COUNTED = (
     RECONCILES, RECONCILE_SECONDS, QUEUE_LATENCY, DRIFT_FOUND, DRIFT_CORRECTED, PLATFORM_CALLS, PLATFORM_SECONDS,
     JOBS_ENDED, JOB_SECONDS, KUBERNETES_WRITES, KUBERNETES_SECONDS, EVENTS_DROPPED, LEADER, LOOP_LAG, BUILD,

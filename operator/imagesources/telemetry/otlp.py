@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
+from typing import Self
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
@@ -39,14 +40,20 @@ class _OneSpan:
 
 
 class OpenTelemetry:
-    """See ``tracing.Tracer``; creating it starts the thread that exports."""
+    """See ``tracing.Tracer``."""
 
-    def __init__(self, *, to_console: bool) -> None:
+    def __init__(self, provider: TracerProvider) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer(_NAME, version(_NAME))
+
+    @classmethod
+    def exporting(cls, *, to_console: bool) -> Self:
+        """Export in a thread, as the environment says."""
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its messages show the collector's URL
         exporter = ConsoleSpanExporter() if to_console else _Telling(OTLPSpanExporter())
-        self._provider = TracerProvider(resource=Resource.create(_identity()), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
-        self._tracer = self._provider.get_tracer(_NAME, version(_NAME))
+        provider = TracerProvider(resource=Resource.create(_identity()), shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+        return cls(provider)
 
     def trace(self, name: str, attributes: Attributes) -> AbstractContextManager[Span]:
         """See ``tracing.Tracer``."""

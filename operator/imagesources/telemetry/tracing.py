@@ -99,7 +99,7 @@ def set_up_tracing(environ: Mapping[str, str]) -> Callable[[], None]:
     except ModuleNotFoundError:
         log.warning("no traces: OTEL_* asks for them, install the extra: pip install 'imagesource-operator[tracing]'")
         return _nothing_to_end
-    return _switch_on(otlp.OpenTelemetry(to_console=exporter == "console"))
+    return _switch_on(otlp.OpenTelemetry.exporting(to_console=exporter == "console"))
 
 
 class _Running(Tracer, Protocol):
