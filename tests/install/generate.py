@@ -69,7 +69,9 @@ def _readme() -> str:
 def documented(path: Path) -> list[tuple[str, str, str]]:
     """Read the path, the default and the comment of each value that has a comment above it."""
     values = yaml.safe_load(path.read_text())
-    found, comment, above = [], [], []  # type: ignore[var-annotated]
+    found: list[tuple[str, str, str]] = []
+    comment: list[str] = []
+    above: list[str] = []
     for line in path.read_text().splitlines():
         if (text := line.strip()).startswith("#"):
             comment.append(text[1:].strip())

@@ -194,7 +194,7 @@ def _run(kind: str, release: Release, cluster: Cluster) -> str:
     (container,) = found.get("template", {"spec": found})["spec"]["containers"]
     argv = [sys.executable, "-m", "imagesources", *container["args"]]
     env = os.environ | {"KUBECONFIG": str(cluster.operator_kubeconfig), "POD_NAMESPACE": HOME}
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60).stdout
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=180).stdout
 
 
 def test_rights_are_those_the_doctor_looks_for() -> None:
