@@ -55,7 +55,8 @@ def test_files_name_no_registry_and_no_machine() -> None:
 
 def test_lock_is_current() -> None:
     """The lock pins every dependency of pyproject.toml at a version that pyproject.toml allows."""
-    wanted = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
+    grouped = [each for group in PROJECT["dependency-groups"].values() for each in group if isinstance(each, str)]
+    wanted = [*PROJECT["project"]["dependencies"], *grouped]
     locked = _locked()
     for requirement in map(Requirement, wanted):
         entry = locked.get(requirement.name.lower(), "")
