@@ -1,194 +1,156 @@
-"""An apiserver in memory: resourceVersions, preconditions, finalizers, and a watch that may lag behind."""
+"""An apiserver in memory: resourceVersions, preconditions, finalizers, and its whole history for those who lag."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from tests.simulation.loop import PROCESS
-from tests.simulation.schedule import Fault, Schedule
-from tests.simulation.values import clone
+from tests.simulation.values import Json, merged, timestamp
 
-from imagesources.reconcile.ports import Conflict, KubernetesError, Secret, Vanished
-from imagesources.resources import API_VERSION
+from imagesources.reconcile.ports import Conflict, Vanished
+from imagesources.resources import API_VERSION, CREDENTIALS_LABEL
+from imagesources.resources.hub import Hub
+from imagesources.resources.imagesource import ImageSource
 
-Json = dict[str, Any]
-Deliver = Callable[[str | None, Json], None]
+NAMESPACE = "default"
+SOURCES, HUBS, SECRETS = ImageSource.plural, Hub.plural, "secrets"
+_KINDS = {SOURCES: "ImageSource", HUBS: "Hub", SECRETS: "Secret"}
 
-PLURAL = "imagesources"
+Key = tuple[str, str]
+"""Plural and name; there is one namespace."""
 
 
+@dataclass(frozen=True)
+class Change:
+    """One event of the watch."""
+
+    kind: str
+    plural: str
+    body: Json
+
+
+@dataclass
 class Apiserver:
-    """ImageSources of one cluster, and who watches them.
+    """ImageSources, Hubs and Secrets of one namespace; every object is replaced as a whole, never changed.
 
     Attributes:
-        objects: by namespace and name.
-        secrets: Secrets by namespace and name; nobody watches them.
-        writes: every write of an operator that was applied: subresource (or "") and name.
-        on_status: told of each object whose status an operator has written.
-        on_gone: told of each object that is gone.
+        objects: by plural and name.
+        history: every change there was.
+        writes: every write of an operator that was applied: plural, name, and what of it.
+        watchers: woken with each change.
+        on_change: told of each change, with the object before it, if there was one.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
-        self.objects: dict[tuple[str, str], Json] = {}
-        self.secrets: dict[tuple[str, str], Secret] = {}
-        self.writes: list[tuple[str, str]] = []
-        self.watchers: dict[int, asyncio.Queue[tuple[str | None, Json]]] = {}
-        self.on_status: Callable[[Json], None] = lambda _body: None
-        self.on_gone: Callable[[Json], None] = lambda _body: None
-        self._version = 0
-        self._created = 0
+    objects: dict[Key, Json] = field(default_factory=dict)
+    history: list[Change] = field(default_factory=list)
+    writes: list[tuple[str, str, str]] = field(default_factory=list)
+    watchers: dict[int, asyncio.Event] = field(default_factory=dict)
+    on_change: Callable[[Change, Json | None], None] = lambda _change, _old: None
+    version: int = 0
 
-    def create(self, name: str, spec: Json) -> Json:
-        """A person creates a resource."""
-        self._created += 1
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "ImageSource",
-            "metadata": {
-                "name": name,
-                "namespace": "default",
-                "uid": f"00000000-0000-0000-0000-{self._created:012d}",
-                "generation": 1,
-                "creationTimestamp": "2026-01-01T00:00:00Z",
-                "finalizers": [],
-                "annotations": {},
-            },
-            "spec": clone(spec),
-            "status": {"observedGeneration": -1},
+    def get(self, plural: str, name: str) -> Json | None:
+        """Find an object."""
+        return self.objects.get((plural, name))
+
+    def of(self, plural: str) -> list[Json]:
+        """List the objects of a kind, by name."""
+        return [body for (kind, _), body in sorted(self.objects.items()) if kind == plural]
+
+    def create(self, plural: str, name: str, **content: object) -> Json:
+        """A person creates an object."""
+        metadata = {
+            "name": name,
+            "namespace": NAMESPACE,
+            "uid": f"00000000-0000-0000-0000-{self.version:012d}",
+            "generation": 1,
+            "creationTimestamp": timestamp(),
+            "finalizers": [],
+            "annotations": {},
+            "labels": {CREDENTIALS_LABEL: "true"} if plural == SECRETS else {},
         }
-        self.objects["default", name] = body
-        self._changed("ADDED", body)
-        return body
+        status = {} if plural == SECRETS else {"status": {"observedGeneration": -1}}
+        body = {"apiVersion": API_VERSION, "kind": _KINDS[plural], "metadata": metadata, **content, **status}
+        return self._put("ADDED", plural, body)
 
-    def edit(self, name: str, spec: Json) -> None:
-        """A person changes a spec."""
-        body = self.objects["default", name]
-        body["spec"] = clone(spec)
-        body["metadata"]["generation"] += 1
-        self._changed("MODIFIED", body)
+    def edit(self, plural: str, name: str, **content: object) -> Json:
+        """A person changes what an object asks for."""
+        body = self.objects[plural, name]
+        generation = body["metadata"]["generation"] + (plural != SECRETS)
+        return self._put(
+            "MODIFIED", plural, body | {"metadata": body["metadata"] | {"generation": generation}} | content
+        )
 
-    def delete(self, name: str) -> None:
-        """A person deletes a resource; finalizers keep it."""
-        body = self.objects["default", name]
+    def delete(self, plural: str, name: str) -> None:
+        """A person deletes an object; finalizers keep it."""
+        body = self.objects[plural, name]
         if "deletionTimestamp" in body["metadata"]:
             return
-        body["metadata"]["deletionTimestamp"] = "2026-01-01T01:00:00Z"
-        body["metadata"]["generation"] += 1
-        self._changed("MODIFIED", body)
-        self._collect(body)
+        times = {"deletionTimestamp": timestamp(), "generation": body["metadata"]["generation"] + 1}
+        body = self._put("MODIFIED", plural, body | {"metadata": body["metadata"] | times})
+        self._collect(plural, body)
 
-    def patch(self, namespace: str, name: str, change: Json, *, status: bool) -> Json:
+    def strip(self, plural: str, name: str) -> None:
+        """A person takes all finalizers away."""
+        body = self.objects[plural, name]
+        body = self._put("MODIFIED", plural, body | {"metadata": body["metadata"] | {"finalizers": []}})
+        self._collect(plural, body)
+
+    def patch(self, plural: str, name: str, change: Json, *, status: bool) -> Json:
         """A merge patch with its preconditions, as the apiserver applies it."""
-        body = self.objects.get((namespace, name))
+        body = self.objects.get((plural, name))
         if body is None:
             raise Vanished("404")
-        for precondition in ("uid", "resourceVersion"):
-            if (
-                change.get("metadata", {}).get(precondition, body["metadata"][precondition])
-                != body["metadata"][precondition]
-            ):
-                raise Conflict("409")
-        before = clone(body)
-        if status:
-            body["status"] = _merge(body["status"], change.get("status", {}))
-        else:
-            metadata = {key: value for key, value in change["metadata"].items() if key in ("finalizers", "annotations")}
-            body["metadata"] = _merge(body["metadata"], metadata)
-        if body != before:
-            self.writes.append(("status" if status else "", name))
-            self._changed("MODIFIED", body)
-            if status:
-                self.on_status(body)
-        self._collect(body)
-        return clone(body)
-
-    def watch(self, process: int, deliver: Deliver) -> asyncio.Task[None]:
-        """Deliver all later events to a process, in order, each with a delay."""
-        queue: asyncio.Queue[tuple[str | None, Json]] = asyncio.Queue()
-        self.watchers[process] = queue
-
-        async def run() -> None:
-            while True:
-                kind, body = await queue.get()
-                await asyncio.sleep(self.schedule.watch_delay())
-                deliver(kind, body)
-
-        return asyncio.get_running_loop().create_task(run())
-
-    def _collect(self, body: Json) -> None:
         metadata = body["metadata"]
-        key = (metadata["namespace"], metadata["name"])
-        if "deletionTimestamp" in metadata and not metadata["finalizers"] and key in self.objects:
-            del self.objects[key]
-            self._changed("DELETED", body)
-            self.on_gone(body)
-
-    def _changed(self, kind: str, body: Json) -> None:
-        self._version += 1
-        body["metadata"]["resourceVersion"] = str(self._version)
-        for queue in self.watchers.values():
-            queue.put_nowait((kind, clone(body)))
-
-
-class SimulatedApi:
-    """One operator's ``KubernetesApi``: requests travel, and fail as the schedule has it."""
-
-    def __init__(self, server: Apiserver) -> None:
-        self._server = server
-
-    async def list(self, plural: str, _namespace: str | None = None) -> AsyncIterator[Json]:
-        """See ``KubernetesApi``."""
-        assert plural == PLURAL
-        await asyncio.sleep(self._server.schedule.delay())
-        for body in clone(list(self._server.objects.values())):
-            yield body
-
-    async def get(self, _plural: str, namespace: str, name: str) -> Json:
-        """See ``KubernetesApi``."""
-        await asyncio.sleep(self._server.schedule.delay())
-        if (namespace, name) not in self._server.objects:
-            raise Vanished("404")
-        return clone(self._server.objects[namespace, name])
-
-    async def patch(self, _plural: str, namespace: str, name: str, body: Json, *, status: bool = False) -> Json:
-        """See ``KubernetesApi``."""
-        schedule = self._server.schedule
-        await asyncio.sleep(schedule.delay())
-        process = PROCESS.get()
-        if process is not None and not process.alive:
-            raise asyncio.CancelledError
-        fault = schedule.draw("kube-write")
-        if fault is Fault.CRASH_BEFORE:
-            await schedule.crash()
-        if fault is Fault.CONFLICT:
-            raise Conflict("409")
-        if fault is Fault.SERVER_ERROR:
-            raise KubernetesError("503")
-        answer = self._server.patch(namespace, name, body, status=status)
-        if fault is Fault.CRASH_AFTER:
-            await schedule.crash()
-        if fault is Fault.REPLY_LOST:
-            raise KubernetesError("the connection was reset")
-        await asyncio.sleep(schedule.delay())
-        return answer
-
-    async def read_secret(self, namespace: str, name: str) -> Secret | None:
-        """See ``KubernetesApi``."""
-        return self._server.secrets.get((namespace, name))
-
-    async def create_event(self, _namespace: str, _body: Json) -> None:
-        """Events are not looked at here."""
-
-
-def _merge(old: Json, patch: Json) -> Json:
-    """RFC 7396."""
-    merged = dict(old)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            merged[key] = _merge(merged[key] if isinstance(merged.get(key), dict) else {}, value)
+        for precondition in ("uid", "resourceVersion"):
+            if change.get("metadata", {}).get(precondition, metadata[precondition]) != metadata[precondition]:
+                raise Conflict("409")
+        if status:
+            patched = body | {"status": merged(body["status"], change.get("status", {}))}
         else:
-            merged[key] = value
-    return merged
+            wished = {key: value for key, value in change["metadata"].items() if key in ("finalizers", "annotations")}
+            patched = body | {"metadata": merged(metadata, wished)}
+        if patched != body:
+            self.writes.append((plural, name, "status" if status else "metadata"))
+            patched = self._put("MODIFIED", plural, patched)
+            self._collect(plural, patched)
+        return patched
+
+    def before(self, plural: str, name: str) -> Json | None:
+        """Tell what an object was before its last change."""
+        seen = [change.body for change in self.history if change.plural == plural and _name(change.body) == name]
+        return seen[-2] if len(seen) > 1 else self.get(plural, name)
+
+    def at(self, place: int) -> dict[Key, Json]:
+        """Tell which objects there were at a place in the history."""
+        later = {(change.plural, _name(change.body)) for change in self.history[place:]}
+        objects = {key: body for key, body in self.objects.items() if key not in later}
+        for change in self.history[:place]:
+            key = (change.plural, _name(change.body))
+            if key in later and change.kind == "DELETED":
+                objects.pop(key, None)
+            elif key in later:
+                objects[key] = change.body
+        return objects
+
+    def _collect(self, plural: str, body: Json) -> None:
+        metadata = body["metadata"]
+        if "deletionTimestamp" in metadata and not metadata["finalizers"] and (plural, _name(body)) in self.objects:
+            self._put("DELETED", plural, body)
+
+    def _put(self, kind: str, plural: str, body: Json) -> Json:
+        self.version += 1
+        body = body | {"metadata": body["metadata"] | {"resourceVersion": str(self.version)}}
+        key = (plural, _name(body))
+        old = self.objects.pop(key, None)
+        if kind != "DELETED":
+            self.objects[key] = body
+        change = Change(kind, plural, body)
+        self.history.append(change)
+        self.on_change(change, old)
+        for watcher in self.watchers.values():
+            watcher.set()
+        return body
+
+
+def _name(body: Json) -> str:
+    name: str = body["metadata"]["name"]
+    return name

@@ -3,7 +3,8 @@
 import asyncio
 import selectors
 from collections.abc import Coroutine
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
+from functools import partial
 from typing import Any, Protocol
 
 
@@ -12,6 +13,9 @@ class Process(Protocol):
 
     alive: bool
     tasks: dict[asyncio.Task[Any], None]
+
+    def failed(self, error: BaseException) -> None:
+        """One of its tasks has failed."""
 
 
 PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
@@ -53,11 +57,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._virtual.now = 0.0
 
 
-def _make_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **more: Any) -> asyncio.Task[Any]:
-    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **more)
-    if process := PROCESS.get():
+def _ended(process: Process, task: asyncio.Task[Any]) -> None:
+    process.tasks.pop(task, None)
+    if not task.cancelled() and (error := task.exception()):
+        process.failed(error)
+
+
+def _make_task(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], *, context: Context | None = None, **more: Any
+) -> asyncio.Task[Any]:
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context, **more)
+    process = context[PROCESS] if context and PROCESS in context else None if context else PROCESS.get()
+    if process:
         process.tasks[task] = None
-        task.add_done_callback(lambda ended: process.tasks.pop(ended, None))
+        task.add_done_callback(partial(_ended, process))
         if not process.alive:
             task.cancel()
     return task

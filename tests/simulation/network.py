@@ -1,144 +1,205 @@
 """The way between one operator and the platform, and everything that can go wrong on it.
 
-``SimulatedClient`` has the methods of ``PlatformClient`` that the engine uses. Each call is a request that travels,
-is applied, and is answered; a fault is drawn for each from the schedule.
+``SimulatedTransport`` takes the place of the real client's transport: each call is a request that travels, is
+applied, and is answered; a fault is drawn for each from the schedule.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
-from tests.simulation.loop import PROCESS
+from tests.simulation.faults import Fault, Site
+from tests.simulation.kubernetes import Caller
 from tests.simulation.platform import Platform
-from tests.simulation.schedule import Fault, Schedule
-from tests.simulation.values import clone
+from tests.simulation.values import Json
 
 from imagesources.platform.errors import NotSent, PlatformError, Refused, Unanswered
-from imagesources.platform.models import Acl, ApiModel, Job, JobDescriptor, Json, Source
-
-_Model = TypeVar("_Model", bound=ApiModel)
+from imagesources.platform.transport import OnCall
+from imagesources.resources import MARKER_PREFIX
 
 TIMEOUT = 30.0
 """Seconds that the client waits for an answer."""
 
+ASKED_TO_WAIT = 3.0
+"""What a 429 says in Retry-After, in seconds."""
+
+_REFUSALS = {
+    Fault.UNAUTHORIZED: (401, "401.auth-invalid"),
+    Fault.FORBIDDEN: (403, "403.capability"),
+    Fault.NO_HUB: (404, "404.hub"),
+    Fault.NO_JOB: (404, "404.job"),
+    Fault.CONFLICT: (409, "409.conflict"),
+    Fault.DUPLICATE_FOUND: (409, "409.duplicate-found"),
+    Fault.UNPROCESSABLE: (422, "422.invalid-input"),
+    Fault.LIMITED: (429, "429.rate-limiting"),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to the platform.
+
+    Attributes:
+        site: what it is for.
+        subject: the id of a source or job; of a create its marker, of a search the identifier.
+        apply: does what it asks for, and answers.
+    """
+
+    site: Site
+    subject: str
+    apply: Callable[[], Any]
+
+    @property
+    def writes(self) -> bool:
+        """Whether it can change anything."""
+        return self.site not in (Site.LOOK, Site.JOB, Site.FIND, Site.INVENTORY)
+
+
+class Observer(Protocol):
+    """Who watches all requests."""
+
+    def begun(self, caller: Caller, client: object, request: Request) -> float:
+        """A request is asked for; tells since when it may have been decided on."""
+
+    def ended(self, caller: Caller, client: object, request: Request, code: str) -> None:
+        """It has ended for its sender, with the code of an error, ``ok`` or ``cancelled``."""
+
+    def applied(self, _caller: Caller, request: Request, answer: Any, *, begun: float, late: bool) -> None:
+        """A write was applied."""
+
 
 class Network:
-    """Shared by all operators: the platform behind it, what it remembers for stale answers, and its faults."""
+    """Shared by all operators: the platform behind it, and what it remembers for stale answers."""
 
-    def __init__(self, platform: Platform, schedule: Schedule, on_change: Callable[[], None]) -> None:
+    def __init__(self, platform: Platform, kept: Callable[[str], bool]) -> None:
         self.platform = platform
-        self.schedule = schedule
-        self.on_change = on_change
-        self.late: set[asyncio.Task[None]] = set()
-        self._old: dict[str, Json] | None = None
+        self.kept = kept
+        """Tells whether a resource has this source for its own, by its status."""
+        self._lists: list[list[Json]] = []
 
-    async def call(self, operation: str, apply: Callable[[], Json], *, writes: bool) -> Json:
-        """Send a request and wait for its answer, as the schedule has it."""
-        await asyncio.sleep(self.schedule.delay())
-        process = PROCESS.get()
-        if process is not None and not process.alive:
-            raise asyncio.CancelledError
-        fault = self.schedule.draw("platform-write" if writes else "platform-read")
-        if fault is Fault.CRASH_BEFORE:
-            await self.schedule.crash()
-        if fault is Fault.NOT_SENT:
-            raise NotSent(operation, "connection refused")
-        if fault in (Fault.SERVER_ERROR, Fault.LIMITED):
-            raise _refusal(operation, fault)
-        if fault in (Fault.LOST, Fault.LATE):
-            if fault is Fault.LATE:
-                self._deliver_later(apply)
-            await asyncio.sleep(TIMEOUT)
-            raise Unanswered(operation, "no answer in time")
-        answer = self._apply(apply)
-        if fault is Fault.CRASH_AFTER:
-            await self.schedule.crash()
-        if fault is Fault.REPLY_LOST:
-            await asyncio.sleep(TIMEOUT)
-            raise Unanswered(operation, "no answer in time")
-        await asyncio.sleep(self.schedule.delay())
-        return answer
+    def listing(self, query: dict[str, str], *, stale: bool) -> list[Json]:
+        """List, or repeat the list before: what a replica that lags behind would answer."""
+        if not stale or not self._lists:
+            self._lists = [*self._lists[-1:], self.platform.list()]
+        identifier = query.get("filter[identifier]")
+        found = [s for s in self._lists[0 if stale else -1] if identifier in (None, s["identifier"])]
+        number, size = int(query["page[number]"]), int(query["page[size]"])
+        return found[(number - 1) * size : number * size]
 
-    def listing(self, identifier: str | None) -> list[Json]:
-        """List, or repeat an old list: what a replica that lags behind would answer."""
-        now = {source["id"]: source for source in self.platform.list()}
-        stale = self._old is not None and self.schedule.draw("list") is Fault.STALE
-        shown = self._old if stale and self._old is not None else now
-        if not stale:
-            self._old = clone(now)
-        return [source for source in shown.values() if identifier in (None, source["identifier"])]
+    def request(self, method: str, path: str, query: dict[str, str], body: Json | None) -> Request:
+        """Read a request."""
+        match method, path.split("/")[2:]:
+            case "GET", ["images", "sources"]:
+                identifier = query.get("filter[identifier]")
+                site = Site.INVENTORY if identifier is None else Site.FIND
+                return Request(site, identifier or "", partial(self.listing, query, stale=False))
+            case "POST", ["images", "sources"]:
+                assert body
+                return Request(Site.CREATE, body["identifier"], partial(self.platform.create, body))
+            case _, ["images", "sources", source_id, *_]:
+                return self._of_one(method, source_id, body)
+            case _, [*_, job_id]:
+                return Request(Site.JOB, job_id, partial(self.platform.job, job_id))
+        raise AssertionError(path)
 
-    def _apply(self, apply: Callable[[], Json]) -> Json:
-        try:
-            return apply()
-        finally:
-            self.on_change()
-
-    def _deliver_later(self, apply: Callable[[], Json]) -> None:
-        token = PROCESS.set(None)  # the request is under way, whatever becomes of its sender
-        task = asyncio.get_running_loop().create_task(self._arrive(apply))
-        PROCESS.reset(token)
-        self.late.add(task)
-        task.add_done_callback(self.late.discard)
-
-    async def _arrive(self, apply: Callable[[], Json]) -> None:
-        await asyncio.sleep(self.schedule.lateness())
-        try:
-            self._apply(apply)
-        except PlatformError:
-            return
+    def _of_one(self, method: str, source_id: str, body: Json | None) -> Request:
+        platform = self.platform
+        if method == "GET":
+            return Request(Site.LOOK, source_id, partial(platform.get, source_id))
+        if method == "DELETE":
+            site = Site.DELETE if self.kept(source_id) else Site.DELETE_EXTRA
+            return Request(site, source_id, partial(platform.delete, source_id))
+        assert body is not None
+        marked = platform.sources.get(source_id, {}).get("identifier", "").startswith(MARKER_PREFIX)
+        site = Site.ACCESS if "acl" in body else Site.NAME if marked and set(body) == {"identifier"} else Site.CONTENT
+        return Request(site, source_id, partial(platform.update, source_id, body))
 
 
-def _refusal(operation: str, fault: Fault) -> PlatformError:
-    if fault is Fault.SERVER_ERROR:
-        return Unanswered(operation, "500.unknown")
-    return Refused(operation, status=429, code="429.rate-limiting", retry_after=3.0)
+class SimulatedTransport:
+    """One connection of one operator to one hub, with one key."""
 
-
-class SimulatedClient:
-    """One operator's client."""
-
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, caller: Caller, observer: Observer, key: str, on_call: OnCall | None) -> None:
         self._network = network
-        self._platform = network.platform
+        self._caller = caller
+        self._observer = observer
+        self._key = key
+        self._on_call = on_call
 
     async def aclose(self) -> None:
         """Nothing is open."""
 
-    async def list_sources(self, identifier: str | None = None, **_more: object) -> AsyncIterator[Source]:
-        """See ``PlatformClient``."""
-        answer = await self._network.call(
-            "getImageSources", lambda: {"data": self._network.listing(identifier)}, writes=False
-        )
-        for source in answer["data"]:
-            yield Source.model_validate(source)
+    async def call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        body: Json | None = None,
+    ) -> Json:
+        """See ``Transport``."""
+        asked = dict(query)
+        request = self._network.request(method, path, asked, body)
+        begun = self._observer.begun(self._caller, self, request)
+        code = "cancelled"
+        try:
+            fault = await self._caller.sending(request.site)
+            if fault is Fault.STALE:
+                answer = self._network.listing(asked, stale=True)
+            else:
+                answer = await self._exchange(operation, request, fault, begun)
+            code = "ok"
+        except PlatformError as error:
+            code = error.code
+            raise
+        finally:
+            self._observer.ended(self._caller, self, request, code)
+            if self._on_call:
+                self._on_call(operation, code, 0.0)
+        return {"data": answer}
 
-    async def create_source(self, body: Json) -> Source:
-        """See ``PlatformClient``."""
-        return await self._ask(Source, "createImageSource", lambda: self._platform.create(body))
+    async def _exchange(self, operation: str, request: Request, fault: Fault, begun: float) -> Any:
+        caller = self._caller
+        apply = partial(self._apply, operation, request, begun=begun, late=False)
+        late = partial(self._apply, operation, request, begun=begun, late=True)
+        if fault in _REFUSALS:
+            status, code = _REFUSALS[fault]
+            wait = ASKED_TO_WAIT if fault is Fault.LIMITED else None
+            capability = "images-sources-manage" if fault is Fault.FORBIDDEN else ""
+            raise Refused(operation, status=status, code=code, retry_after=wait, capability=capability)
+        match fault:
+            case Fault.CRASH_BEFORE:
+                await caller.crash()
+            case Fault.CRASH_DURING:
+                caller.later(late)
+                await caller.crash()
+            case Fault.NOT_SENT:
+                raise NotSent(operation, "connection refused")
+            case Fault.SERVER_ERROR | Fault.NO_PAGE:
+                raise Unanswered(operation, str(fault))
+            case Fault.LOST | Fault.LATE:
+                if fault is Fault.LATE:
+                    caller.later(late)
+                await asyncio.sleep(TIMEOUT)
+                raise Unanswered(operation, "no answer in time")
+            case Fault.DUPLICATED:
+                caller.later(late)
+        answer = apply()
+        if fault is Fault.CRASH_AFTER:
+            await caller.crash()
+        if fault is Fault.REPLY_LOST:
+            await asyncio.sleep(TIMEOUT)
+        if fault in (Fault.REPLY_LOST, Fault.SERVER_ERROR_APPLIED):
+            raise Unanswered(operation, str(fault))
+        await asyncio.sleep(caller.schedule.delay())
+        return answer
 
-    async def get_source(self, source_id: str) -> Source:
-        """See ``PlatformClient``."""
-        return await self._ask(Source, "getImageSource", lambda: self._platform.get(source_id), writes=False)
-
-    async def update_source(self, source_id: str, changes: Json) -> Source:
-        """See ``PlatformClient``."""
-        return await self._ask(Source, "updateImageSource", lambda: self._platform.update(source_id, changes))
-
-    async def update_access(self, source_id: str, acl: Acl | None) -> Source:
-        """See ``PlatformClient``."""
-        change = {"acl": acl.model_dump() if acl else None}
-        return await self._ask(Source, "updateImageSourceAccess", lambda: self._platform.update(source_id, change))
-
-    async def delete_source(self, source_id: str) -> JobDescriptor:
-        """See ``PlatformClient``."""
-        return await self._ask(JobDescriptor, "deleteImageSource", lambda: self._platform.delete(source_id))
-
-    async def get_job(self, job_id: str) -> Job:
-        """See ``PlatformClient``."""
-        return await self._ask(Job, "getJob", lambda: self._platform.job(job_id), writes=False)
-
-    async def _ask(
-        self, model: type[_Model], operation: str, apply: Callable[[], Any], *, writes: bool = True
-    ) -> _Model:
-        return model.model_validate(await self._network.call(operation, apply, writes=writes))
+    def _apply(self, operation: str, request: Request, *, begun: float, late: bool) -> Any:
+        if self._key not in self._network.platform.keys:
+            raise Refused(operation, status=401, code="401.auth-invalid")
+        answer = request.apply()
+        if request.writes:
+            self._observer.applied(self._caller, request, answer, begun=begun, late=late)
+        return answer

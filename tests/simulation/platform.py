@@ -5,14 +5,12 @@ What makes it hard (delay, loss, stale answers) is the network's doing, in ``net
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.simulation.values import clone, wall_clock
+from tests.simulation.faults import Fault
+from tests.simulation.values import Json, timestamp
 
 from imagesources.platform.errors import Refused
 from imagesources.platform.models import ZERO_TIME
-
-Json = dict[str, Any]
 
 HUB_ID = "aaaaaaaaaaaaaaaaaaaaaaaa"
 OPERATOR_KEY = "bbbbbbbbbbbbbbbbbbbbbbbb"
@@ -22,22 +20,22 @@ _NOT_YET = ZERO_TIME.isoformat()
 
 @dataclass
 class Platform:
-    """Sources and jobs of one hub, as the API shows them.
+    """Sources and jobs of one hub, as the API shows them; every value is replaced as a whole, never changed.
 
     Attributes:
         sources: by id; a deleted one stays, in state ``deleted``.
-        jobs: by id, with the source that each deletes.
+        jobs: by id.
         posted: for each source: the marker that it was created with.
+        keys: the API keys that are accepted.
         writes: every applied change: operation and source id.
-        fail_jobs: how many of the next jobs fail.
         on_job: told of each job that begins.
     """
 
     sources: dict[str, Json] = field(default_factory=dict)
     jobs: dict[str, Json] = field(default_factory=dict)
     posted: dict[str, str] = field(default_factory=dict)
+    keys: frozenset[str] = frozenset({"key-0"})
     writes: list[tuple[str, str]] = field(default_factory=list)
-    fail_jobs: int = 0
     on_job: Callable[[str], None] = lambda _job_id: None
     _ids: int = 0
 
@@ -54,48 +52,44 @@ class Platform:
             "identifier": body["identifier"],
             "name": body["name"],
             "type": body["type"],
-            "origin": clone(body["origin"]),
+            "origin": body["origin"],
             "builder": body.get("builder"),
             "about": body.get("about"),
-            "acl": clone(body.get("acl")),
+            "acl": body.get("acl"),
             "creator": {"id": creator, "type": "api-key"},
             "state": {"current": "live", "changed": _EPOCH},
-            "events": {"created": wall_clock().isoformat(), "updated": _EPOCH, "deleted": _NOT_YET},
+            "events": {"created": timestamp(), "updated": _EPOCH, "deleted": _NOT_YET},
         }
         self.posted[source_id] = body["identifier"]
         self.writes.append(("create", source_id))
-        return clone(self.sources[source_id])
+        return self.sources[source_id]
 
     def get(self, source_id: str) -> Json:
         """``getImageSource``; a deleted source is gone."""
         source = self.sources.get(source_id)
         if source is None or source["state"]["current"] == "deleted":
             raise Refused("getImageSource", status=404, code="404.image.source")
-        return clone(source)
+        return source
 
-    def list(self, identifier: str | None = None) -> list[Json]:
-        """``getImageSources``, all of them at once, deleted ones left out."""
-        return [
-            clone(source)
-            for source_id, source in sorted(self.sources.items())
-            if source["state"]["current"] != "deleted" and identifier in (None, source["identifier"])
-        ]
+    def list(self) -> list[Json]:
+        """``getImageSources``, all of them at once, by id, deleted ones left out."""
+        return [source for source in self.sources.values() if source["state"]["current"] != "deleted"]
 
     def update(self, source_id: str, changes: Json) -> Json:
         """``updateImageSource`` and ``updateImageSourceAccess``."""
-        self.get(source_id)
-        self._must_be_live(source_id)
-        self.sources[source_id] |= clone(changes)
+        if self.get(source_id)["state"]["current"] != "live":
+            raise Refused("updateImageSource", status=403, code="403.invalid-state")
+        self.sources[source_id] = self.sources[source_id] | changes
         self.writes.append(("update", source_id))
-        return self.get(source_id)
+        return self.sources[source_id]
 
     def delete(self, source_id: str) -> Json:
-        """``deleteImageSource``: a job begins."""
-        source = self.get(source_id)
+        """``deleteImageSource``: a job begins, unless one is running."""
+        self.get(source_id)
         running = [
             job for job in self.jobs.values() if job["source"] == source_id and job["state"]["current"] == "running"
         ]
-        job = running[0] if running else self._begin(source["id"])
+        job = running[0] if running else self._begin(source_id)
         self.writes.append(("delete", source_id))
         return {"action": "delete", "job": {"id": job["id"], "accepted": True}}
 
@@ -103,37 +97,39 @@ class Platform:
         """``getJob``."""
         if job_id not in self.jobs:
             raise Refused("getJob", status=404, code="404.job")
-        return clone(self.jobs[job_id])
+        return self.jobs[job_id]
 
-    def finish(self, job_id: str) -> None:
-        """The job that deletes a source comes to its end, or fails and leaves the source as it is."""
+    def finish(self, job_id: str, fault: Fault) -> None:
+        """The job that deletes a source comes to its end."""
         job = self.jobs[job_id]
-        if self.fail_jobs:
-            self.fail_jobs -= 1
-            job["state"] = {"current": "error", "error": {"message": "it failed"}}
+        if fault is Fault.JOB_FAILS:
+            self.jobs[job_id] = job | {"state": {"current": "error", "error": {"message": "it failed"}}}
             return
-        job["state"]["current"] = "completed"
-        self.sources[job["source"]]["state"]["current"] = "deleted"
+        self.jobs[job_id] = job | {"state": {"current": "completed"}}
+        if fault is Fault.JOB_VANISHES:
+            del self.jobs[job_id]
+        if fault is not Fault.JOB_LIES:
+            self.set_state(job["source"], "deleted")
+
+    def set_state(self, source_id: str, state: str) -> None:
+        """Put a source into another state."""
+        source = self.sources[source_id]
+        self.sources[source_id] = source | {"state": source["state"] | {"current": state}}
 
     def _begin(self, source_id: str) -> Json:
-        self.sources[source_id]["state"]["current"] = "deleting"
-        times = {"queued": _EPOCH, "started": _EPOCH, "completed": _NOT_YET}
+        self.set_state(source_id, "deleting")
         job_id = self._id()
         self.jobs[job_id] = {
             "id": job_id,
             "hub_id": HUB_ID,
             "caption": "delete",
-            "events": times,
+            "events": {"queued": _EPOCH, "started": _EPOCH, "completed": _NOT_YET},
             "state": {"current": "running"},
             "tasks": [],
             "source": source_id,
         }
         self.on_job(job_id)
         return self.jobs[job_id]
-
-    def _must_be_live(self, source_id: str) -> None:
-        if self.sources[source_id]["state"]["current"] != "live":
-            raise Refused("updateImageSource", status=403, code="403.invalid-state")
 
     def _id(self) -> str:
         self._ids += 1

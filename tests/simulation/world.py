@@ -3,149 +3,94 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextvars import copy_context
 
-from tests.simulation.cluster import PLURAL, Apiserver, SimulatedApi
+from tests.simulation.cluster import HUBS, SECRETS, SOURCES, Apiserver
+from tests.simulation.convergence import Convergence
+from tests.simulation.faults import Site
 from tests.simulation.judge import Judge
-from tests.simulation.loop import PROCESS
-from tests.simulation.network import Network, SimulatedClient
+from tests.simulation.kubernetes import SimulatedApi
+from tests.simulation.network import Network
 from tests.simulation.platform import HUB_ID, Platform
+from tests.simulation.process import SETTINGS, OperatorProcess, Pass, follows_at_once
 from tests.simulation.schedule import Schedule
-from tests.simulation.values import wall_clock
+from tests.simulation.values import Json
 
-from imagesources.hubs.budget import CallBudget
-from imagesources.hubs.directory import HubDirectory
-from imagesources.hubs.hub import HubConnection
-from imagesources.kube.cache import Cache
-from imagesources.kube.handlers import Handlers
-from imagesources.kube.hubs import HubController
-from imagesources.kube.port import KubernetesPort
-from imagesources.kube.recorder import Recorder
-from imagesources.reconcile import Engine, engine
+from imagesources.platform.errors import PlatformError
+from imagesources.reconcile import engine
 from imagesources.reconcile.engine import Next
-from imagesources.reconcile.queue import WorkQueue
-from imagesources.resources import API_VERSION
-from imagesources.resources.hub import Hub
-from imagesources.resources.status import Pin
-from imagesources.settings import Settings
+from imagesources.reconcile.ports import KubernetesError
 
-Json = dict[str, Any]
+MOST_STEPS = 4000
+"""Calls of the engine in one run; an honest one has a few hundred."""
 
-HUB = ("Hub", "default", "default")
-MOST_PASSES = 4000
-"""Passes in one run; an honest one has a few hundred."""
+engine.MOST_IN_A_ROW = MOST_STEPS  # going in circles is to be found here, not slowed down
 
-engine.MOST_IN_A_ROW = MOST_PASSES  # going in circles is to be found here, not slowed down
+PATIENCE = 6000.0
+"""Seconds in which everything has to come to rest."""
 
-SETTINGS = Settings(late_arrival=60.0)
+QUIET = SETTINGS.recheck + SETTINGS.late_arrival + 40.0
+"""Seconds in which nothing may be written then: longer than any delay before a next try."""
+
+JOB_SECONDS = 1.3
+
+HUB_SPEC: Json = {
+    "inventoryInterval": "240s",
+    "rateLimit": {"requestsPerSecond": 1000, "burst": 1000},
+    "platform": {"hubId": HUB_ID, "apiKeyFrom": {"secretKeyRef": {"name": "key", "key": "key"}}},
+}
 
 
 class Runaway(KeyboardInterrupt):
-    """The operator goes in circles."""
-
-
-class OperatorProcess:
-    """The real operator without its edges: cache, port, engine, queue and handlers over a simulated API."""
-
-    def __init__(self, number: int, world: "World") -> None:
-        self.alive = True
-        self.tasks: dict[asyncio.Task[Any], None] = {}
-        self.number = number
-        self.world = world
-
-    async def run(self) -> None:
-        """Start as ``app.Operator`` does: hubs, a list, then the watch."""
-        api: Any = SimulatedApi(self.world.server)
-        cache = Cache()
-        directory = HubDirectory(clusterwide=False, on_change=lambda *changed: handlers.hub_changed(*changed))
-        controller = HubController(api, cache, directory, SETTINGS, None)
-
-        def seen(body: Json) -> None:
-            metadata = body["metadata"]
-            if not port.hold((metadata["namespace"], metadata["name"]), body):
-                handlers.source_seen(body)
-
-        port = KubernetesPort(
-            api, cache, Recorder(api), lambda key: handlers.source_gone(key),
-            lambda *written: handlers.source_written(*written), seen,
-        )  # fmt: skip
-        operator = Engine(port, directory, SETTINGS, wall_clock=wall_clock)
-
-        async def reconcile(key: tuple[str, str]) -> Next:
-            self.world.count_pass()
-            return await operator.reconcile(key)
-
-        sources = WorkQueue(reconcile, lambda _key: HUB, SETTINGS.hub_concurrency, is_open=False)
-
-        async def look_after_hub(_key: object) -> Next:
-            return Next()
-
-        handlers = Handlers(cache, operator, controller, sources, WorkQueue(look_after_hub, lambda key: key, 1))
-        hub = Hub.read(_hub_body())
-        controller.hubs[HUB] = hub
-        client: Any = SimulatedClient(self.world.network)
-        pin = Pin(kind="Hub", name="default", uid=hub.metadata.uid, hub_id=HUB_ID, url="https://platform")
-        directory.connect(HUB, hub, HubConnection(HUB, pin, hub.spec, client, CallBudget(1000, 1000), SETTINGS))
-
-        def deliver(kind: str | None, body: Json) -> None:
-            (handlers.source_deleted if kind == "DELETED" else seen)(body)
-
-        self.world.server.watch(self.number, deliver)
-        async for body in api.list(PLURAL):
-            handlers.source_seen(body)
-        sources.open()
-        await asyncio.Event().wait()
-
-    def start(self) -> None:
-        """Begin."""
-        token = PROCESS.set(self)  # type: ignore[arg-type]
-        asyncio.get_running_loop().create_task(self.run())
-        PROCESS.reset(token)
-
-    def kill(self) -> None:
-        """End at once: nothing that it has begun goes on."""
-        self.alive = False
-        self.world.server.watchers.pop(self.number, None)
-        for task in list(self.tasks):
-            task.cancel()
+    """The operator goes in circles; nothing in it may catch that."""
 
 
 class World:
-    """One run from one seed."""
+    """One run."""
 
     def __init__(self, schedule: Schedule) -> None:
         random.seed(schedule.seed)
         self.schedule = schedule
-        self.server = Apiserver(schedule)
+        schedule.on_fault = self.disturbed
+        self.server = Apiserver()
         self.platform = Platform()
         self.platform.on_job = self._begin_job
-        self.judge = Judge(self.server, self.platform)
-        self.network = Network(self.platform, schedule, self.judge.platform_changed)
+        self.judge = self.observer = Judge(self.server, self.platform, lambda: len(self.processes))
+        self.server.on_change = self.judge.changed
+        self.network = Network(self.platform, self._is_kept)
+        self.convergence = Convergence()
         self.processes: list[OperatorProcess] = []
-        self.started = 0
-        self.passes = 0
-        schedule.crash_process = self._crash
+        self.started = self.steps = 0
+        self.under_way: set[asyncio.TimerHandle] = set()
+        self._outside = copy_context()
+
+    def furnish(self) -> None:
+        """Put a Hub and its Secret there."""
+        self.server.create(SECRETS, "key", data={"key": "key-0"})
+        self.server.create(HUBS, "default", spec=HUB_SPEC)
 
     async def play(self, people: Callable[["World"], Awaitable[None]]) -> None:
         """Let people act while everything fails, then let it come to rest, and judge."""
         try:
             self.start()
             await people(self)
-            while self.schedule.faults_left and asyncio.get_running_loop().time() < 600:
-                await asyncio.sleep(30)
+            await self._settled(400.0)
             self.schedule.faults_left = 0
-            await self._rest()
-            self.judge.final()
+            if not await self._settled(PATIENCE):
+                self.judge.final()
+            self.convergence.check()
             await self._stay_quiet()
+            self.judge.final()
         finally:
             for process in self.processes:
                 process.kill()
-            for task in self.network.late:
-                task.cancel()
+            for timer in self.under_way:
+                timer.cancel()
 
     def start(self) -> OperatorProcess:
         """Start another operator."""
         self.started += 1
+        self.disturbed()
         process = OperatorProcess(self.started, self)
         self.processes.append(process)
         process.start()
@@ -153,65 +98,100 @@ class World:
 
     def stop(self, process: OperatorProcess) -> None:
         """Kill an operator."""
+        self.disturbed()
         process.kill()
+        self.server.watchers.pop(process.number, None)
         self.processes.remove(process)
 
-    def count_pass(self) -> None:
-        """Hold it when passes no longer come to an end; nothing in the operator may catch that."""
-        self.passes += 1
-        if self.passes > MOST_PASSES:
-            raise Runaway(f"more than {MOST_PASSES} passes")
+    def disturbed(self) -> None:
+        """Something goes wrong, or somebody does something."""
+        self.convergence.disturbed()
 
-    async def _crash(self) -> None:
-        """Kill the process of the running task and start another a while later."""
-        process = PROCESS.get()
-        assert isinstance(process, OperatorProcess)
+    def api_of(self, process: OperatorProcess) -> SimulatedApi:
+        """See ``Surroundings``."""
+        return SimulatedApi(self.server, process)
+
+    def stepped(self, process: OperatorProcess, made: Pass, due: Next) -> None:
+        """See ``Surroundings``."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise Runaway(f"more than {MOST_STEPS} steps")
+        if made.uid:
+            settled = self.judge.is_as_wanted(made.uid)
+            goes_on = follows_at_once(due)
+            self.convergence.stepped(process.number, made.uid, made.sites, goes_on=goes_on, settled=settled)
+
+    def crashed(self, process: OperatorProcess) -> None:
+        """See ``Surroundings``: another one is started a while later."""
         self.stop(process)
-        token = PROCESS.set(None)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.schedule.random.choice((0.1, 3.0, 20.0)), self._restart)
-        PROCESS.reset(token)
-        await asyncio.Event().wait()
+        self.call_later(self.schedule.restart_delay(), self._restart)
+
+    def later(self, what: Callable[[], object]) -> None:
+        """See ``Surroundings``: a request arrives that its sender has given up."""
+
+        def arrive() -> None:
+            self.schedule.note("arrives")
+            try:
+                what()
+            except (PlatformError, KubernetesError):
+                return
+
+        self.soon(self.schedule.lateness(), arrive)
+
+    def soon(self, seconds: float, what: Callable[[], object]) -> None:
+        """Let something happen that everything has to wait for before it is at rest."""
+
+        def happen() -> None:
+            self.under_way.discard(timer)
+            self.disturbed()
+            what()
+
+        timer = self.call_later(seconds, happen)
+        self.under_way.add(timer)
+
+    def call_later(self, seconds: float, what: Callable[[], object]) -> asyncio.TimerHandle:
+        """Let something happen that belongs to no operator."""
+        return asyncio.get_running_loop().call_later(seconds, what, context=self._outside)
 
     def _restart(self) -> None:
         if not self.processes:
             self.start()
 
-    def _begin_job(self, job_id: str) -> None:
-        """A job takes a while."""
-        asyncio.get_running_loop().call_later(1.3, self._finish_job, job_id)
+    def _is_kept(self, source_id: str) -> bool:
+        return any(body["status"].get("id") == source_id for body in self.server.of(SOURCES))
 
-    def _finish_job(self, job_id: str) -> None:
-        self.platform.finish(job_id)
+    def _begin_job(self, job_id: str) -> None:
+        self.call_later(JOB_SECONDS, lambda: self._end_job(job_id))
+
+    def _end_job(self, job_id: str) -> None:
+        fault = self.schedule.draw(Site.JOB_END)
+        self.platform.finish(job_id, fault)
         self.judge.platform_changed()
 
-    async def _rest(self) -> None:
-        """Wait until nothing has been written for long: longer than any delay before a next try."""
-        for _ in range(60):
-            before = len(self.server.writes) + len(self.platform.writes)
-            await asyncio.sleep(SETTINGS.recheck + SETTINGS.late_arrival + 10)
-            if len(self.server.writes) + len(self.platform.writes) == before:
-                return
-        raise AssertionError("it never comes to rest")
+    async def _settled(self, patience: float) -> bool:
+        """Wait until all is as it is wanted, and nothing is under way that could change it."""
+        loop, pause = asyncio.get_running_loop(), 1.0
+        until = loop.time() + patience
+        while loop.time() < until:
+            try:
+                self.judge.final()
+            except AssertionError:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 60.0)
+                continue
+            if not self.under_way and len(self.processes) == 1 and not self.processes[0].is_busy():
+                return True
+            await asyncio.sleep(pause)
+        return False
 
     async def _stay_quiet(self) -> None:
-        """I8: what is settled is left alone."""
-        kube, platform = len(self.server.writes), len(self.platform.writes)
-        await asyncio.sleep(1800)
-        assert len(self.server.writes) == kube, f"writes at rest: {self.server.writes[kube:]}"
-        assert len(self.platform.writes) == platform, f"platform writes at rest: {self.platform.writes[platform:]}"
-
-
-def _hub_body() -> Json:
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Hub",
-        "metadata": {
-            "name": "default", "namespace": "default", "uid": "hub", "creationTimestamp": "2026-01-01T00:00:00Z",
-            "resourceVersion": "1",
-        },
-        "spec": {
-            "inventoryInterval": "120s",
-            "platform": {"hubId": HUB_ID, "apiKeyFrom": {"secretKeyRef": {"name": "key", "key": "key"}}},
-        },
-    }  # fmt: skip
+        """I8: what is settled is left alone; a Hub says after the next list, for a last time, how its sources are."""
+        writes, platform = self.server.writes, len(self.platform.writes)
+        began = len(writes)
+        await asyncio.sleep(250.0)
+        of_sources = [write for write in writes[began:] if write[0] == SOURCES]
+        assert not of_sources, f"I8: writes at rest: {of_sources}"
+        began = len(writes)
+        await asyncio.sleep(QUIET)
+        assert len(writes) == began, f"I8: writes at rest: {writes[began:]}"
+        assert len(self.platform.writes) == platform, f"I8: writes at rest: {self.platform.writes[platform:]}"

@@ -95,7 +95,7 @@ class HubController:
         return Next() if self._has_a_key(key) else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
 
     def _has_a_key(self, key: HubKey) -> bool:
-        """Tell whether a Hub is connected, and not with a key that is rejected: the Secret may have been read too early."""
+        """Tell whether a Hub is connected, and not with a key that is rejected: its Secret may have been read early."""
         connection = self.directory.entries[key].connection
         trouble = connection.trouble if connection else None
         return connection is not None and not (trouble and trouble.reason is Reason.KEY_REJECTED)

@@ -1,0 +1,37 @@
+"""Plays one schedule from its beginning to its end, in a loop of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.people import act
+from tests.simulation.schedule import Schedule
+from tests.simulation.world import World
+
+
+def play(schedule: Schedule, people: Callable[[World], Awaitable[None]] = act) -> World:
+    """Run one schedule.
+
+    Raises:
+        AssertionError: an invariant does not hold.
+    """
+    loop = VirtualLoop()
+    world = World(schedule)
+    try:
+        loop.run_until_complete(world.play(people))
+    except KeyboardInterrupt as error:
+        if type(error) is KeyboardInterrupt:
+            raise  # somebody at the keyboard
+        raise AssertionError(str(error)) from error
+    finally:
+        loop.run_until_complete(_settle())
+        loop.close()
+    return world
+
+
+async def _settle() -> None:
+    """Let what was cancelled end."""
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,142 @@
+"""What one person does to one resource, without a choice: the scenarios in which every pair of faults is tried."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.simulation.cluster import SOURCES
+from tests.simulation.faults import Fault, Site
+from tests.simulation.people import ACLS, foreign_twin, spec_of
+from tests.simulation.schedule import Plan, Planned
+from tests.simulation.world import World
+
+from imagesources.resources import MARKER_PREFIX
+
+NAME = "web"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario: what people do, and the faults that it has anyway."""
+
+    act: Callable[[World], Awaitable[None]]
+    standing: tuple[Planned, ...] = ()
+
+
+async def _create(world: World) -> None:
+    world.furnish()
+    _arm(world)
+    world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[2]))
+
+
+async def _update(world: World) -> None:
+    await _have(world)
+    world.server.edit(SOURCES, NAME, spec=spec_of(f"{NAME}-2", ACLS[3], 1))
+
+
+async def _share(world: World) -> None:
+    await _have(world)
+    world.server.edit(SOURCES, NAME, spec=spec_of(NAME, ACLS[2], 1))
+
+
+async def _delete(world: World) -> None:
+    await _have(world)
+    world.server.delete(SOURCES, NAME)
+
+
+async def _adopt(world: World) -> None:
+    world.furnish()
+    _arm(world)
+    twin = foreign_twin(world, NAME)
+    world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[2]) | {"adopt": {"id": twin}})
+
+
+async def _create_and_delete(world: World) -> None:
+    await _create(world)
+    await asyncio.sleep(0.02)
+    world.server.delete(SOURCES, NAME)
+
+
+async def _twins(world: World) -> None:
+    """A second source comes by a request that arrives late."""
+    await _have(world)
+    _twin(world)
+    world.stop(world.processes[0])
+    world.start()
+
+
+async def _lives(world: World) -> None:
+    """Twice: created, changed, found twice, deleted; so that each request comes after each other."""
+    world.furnish()
+    _arm(world)
+    for number in range(2):
+        world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3], number))
+        await _until_wanted(world)
+        world.server.edit(SOURCES, NAME, spec=spec_of(NAME, ACLS[2], number + 10))
+        await _until_wanted(world)
+        _twin(world)
+        await _restart(world)
+        await _until_wanted(world)
+        world.server.delete(SOURCES, NAME)
+        while world.server.get(SOURCES, NAME):
+            await asyncio.sleep(5.0)
+    await _restart(world)
+
+
+_CONFLICT = (Site.STATUS, Fault.CONFLICT)
+_NO_POST = (Site.CREATE, Fault.CRASH_BEFORE)
+
+CANONICAL = {
+    "create": Scenario(_create),
+    "update": Scenario(_update),
+    "acl change": Scenario(_share),
+    "delete": Scenario(_delete),
+    "adopt": Scenario(_adopt),
+    "create and delete": Scenario(_create_and_delete),
+}
+"""Those in which all pairs that can happen are tried."""
+
+FURTHER = {
+    "create in doubt": Scenario(_create, (_NO_POST,)),
+    "conflict": Scenario(_update, (_CONFLICT,)),
+    "twins": Scenario(_twins),
+    "two lives": Scenario(_lives, (_NO_POST, _CONFLICT, _NO_POST, _CONFLICT)),
+}
+"""Those for the pairs that cannot happen in these."""
+
+
+def _arm(world: World) -> None:
+    assert isinstance(world.schedule, Plan)
+    world.schedule.armed = True
+
+
+async def _have(world: World) -> None:
+    """Have a source, and an operator that has just started."""
+    world.furnish()
+    world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3]))
+    await _until_wanted(world)
+    world.stop(world.processes[0])
+    world.start()
+    _arm(world)
+
+
+async def _until_wanted(world: World) -> None:
+    while not all(map(world.judge.is_as_wanted, world.judge.lives)):
+        await asyncio.sleep(0.5)
+    world.disturbed()
+
+
+async def _restart(world: World) -> None:
+    while not world.processes:
+        await asyncio.sleep(0.5)
+    world.stop(world.processes[0])
+    world.start()
+
+
+def _twin(world: World) -> None:
+    body = world.server.objects[SOURCES, NAME]
+    uid = body["metadata"]["uid"]
+    world.judge.lives[uid].unresolved += 1
+    wish = {"type": "direct", "name": NAME, "origin": body["spec"]["origin"], "acl": world.judge.live(uid)[0]["acl"]}
+    world.platform.create(wish | {"identifier": MARKER_PREFIX + uid})
+    world.disturbed()
