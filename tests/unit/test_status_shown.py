@@ -166,6 +166,7 @@ def test_clean_strikes_credentials(word: str, user_info: str, query: str) -> Non
         pytest.param("https://host/p#token=1", "https://host/p", id="fragment"),
         pytest.param("a https://u:p@h b https://v:q@i c", "a https://…@h b https://…@i c", id="two"),
         pytest.param("x" * 600, "x" * 511 + "…", id="long"),
+        pytest.param("a https://" + "u" * 5000 + "@h", "a https://…@", id="a user that does not end"),
     ],
 )
 def test_clean(text: str, shown: str) -> None:
@@ -219,6 +220,16 @@ def shown(found: Job | None, old: Json | None = None) -> JobStatus:
 def test_job_summary(found: Job, summary: str, progress: str | None) -> None:
     """A job is one word, and while it runs its tasks are counted."""
     assert (shown(found).summary, shown(found).progress) == (summary, progress)
+
+
+def test_job_of_a_source_with_credentials() -> None:
+    """What the platform says of errors is not shown where it was sent credentials: it may repeat them."""
+    done = Done(source=None)
+    sent = with_secrets(ImageSourceStatus(), {"login": ("u", "1")})
+    failed = job("error", tasks=[task("error", 1, 3, "canary")])
+    found = with_job(sent, done, failed, NOW)
+    assert "canary" not in str(found)
+    assert found.job and found.job.error and "the platform shows it" in found.job.error
 
 
 def test_job_tasks() -> None:

@@ -26,6 +26,9 @@ from imagesources.resources.status import (
 
 _MAY_CARRY_SECRETS = ("url", "targz_url", "config")
 
+_READ = 4096
+"""Characters of the platform's words that are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -68,7 +71,7 @@ def describe(resource: ImageSource, wanted: Wanted, pin: Pin, source: Source | N
     if said.rest is not None:
         updates |= _settled(wanted, status, said.rest, now)
     conditions = _Conditions(status.conditions, wanted.generation, now)
-    _conclude(conditions, wanted, source, said)
+    _conclude(conditions, wanted, source, said, hidden=bool(status.credentials or wanted.secrets))
     updates["conditions"] = conditions.all()
     return status.model_copy(update=updates)
 
@@ -100,7 +103,7 @@ def with_secrets(status: ImageSourceStatus, sent: Mapping[str, tuple[str, str]])
 def with_job(status: ImageSourceStatus, done: Done, job: Job | None, now: datetime) -> ImageSourceStatus:
     """Note the job that deletes the source."""
     if job:
-        return status.model_copy(update={"job": _job(job, status.job)})
+        return status.model_copy(update={"job": _job(job, status.job, hidden=bool(status.credentials))})
     if done.ticket and done.ticket.job:
         return status.model_copy(update={"job": _announced(done.ticket, now)})
     return status
@@ -158,7 +161,9 @@ def _camel_path(path: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
 
 
-def _conclude(conditions: "_Conditions", wanted: Wanted, source: Source | None, said: Statement) -> None:
+def _conclude(
+    conditions: "_Conditions", wanted: Wanted, source: Source | None, said: Statement, *, hidden: bool
+) -> None:
     if said.problem and said.keep:
         conditions.paused(said.problem)
     elif said.problem:
@@ -168,7 +173,7 @@ def _conclude(conditions: "_Conditions", wanted: Wanted, source: Source | None, 
     if wanted.access is None:
         conditions.drop(ConditionType.ACCESS_SYNCED)
     if source and source.state.error:
-        text = f"the platform reports an error of this source: {clean(source.state.error.message)}"
+        text = f"the platform reports an error of this source: {_words(source.state.error.message, hidden=hidden)}"
         conditions.put(ConditionType.PLATFORM_ERROR, "True", Reason.STATE_ERROR, text)
     elif source:
         conditions.drop(ConditionType.PLATFORM_ERROR)
@@ -238,10 +243,17 @@ class _Conditions:
         return tuple(sorted(self._by_type.values(), key=lambda condition: order.index(condition.type)))
 
 
+def _words(text: str, *, hidden: bool) -> str:
+    """Show the platform's words about an error; not where it was sent credentials, which they may repeat."""
+    return "(not shown, as it may hold a credential of the origin; the platform shows it)" if hidden else clean(text)
+
+
 def clean(text: str) -> str:
     """Shorten words of the platform for status, and strike what a URL in them may carry."""
-    shown = re.sub(r"(\w+://)[^\s/]*@", r"\1…@", text)
-    shown = re.sub(r"(\w+://[^\s?#]*)[?#]\S*", r"\1", shown)
+    user = re.compile(r"((?<!\w)\w+://)[^\s/]*@")
+    if len(text) > _READ:
+        text, user = text[:_READ], re.compile(r"((?<!\w)\w+://)[^\s/]*(@|$)")  # the end of a user may be cut off
+    shown = re.sub(r"((?<!\w)\w+://[^\s?#]*)[?#]\S*", r"\1", user.sub(r"\1…@", text))
     return shown if len(shown) <= 512 else shown[:511] + "…"
 
 
@@ -251,7 +263,7 @@ def _announced(ticket: JobDescriptor, now: datetime) -> JobStatus:
     return JobStatus(id=ticket.job.id, action=ticket.action, state=state, summary=state, queued=now)
 
 
-def _job(job: Job, old: JobStatus | None) -> JobStatus:
+def _job(job: Job, old: JobStatus | None, *, hidden: bool) -> JobStatus:
     state = job.state.current
     finished = sum(task.state.current == "completed" for task in job.tasks)
     progress = f"{finished}/{len(job.tasks)}" if job.tasks else None
@@ -271,14 +283,14 @@ def _job(job: Job, old: JobStatus | None) -> JobStatus:
                 steps=f"{sum(s.completed > ZERO_TIME for s in task.steps)}/{len(task.steps)}" if task.steps else None,
                 started=_when(task.events.started),
                 finished=_when(task.events.completed),
-                error=clean(task.error.message) if task.error else None,
+                error=_words(task.error.message, hidden=hidden) if task.error else None,
             )
             for task in job.tasks
         ),
         queued=_when(job.events.queued),
         started=_when(job.events.started),
         finished=_when(job.events.completed) if ended else None,
-        error=clean(error) if error and state == "error" else None,
+        error=_words(error, hidden=hidden) if error and state == "error" else None,
     )
 
 
