@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from tests.support.cluster import Kubectl, Writes, new_namespace
 from tests.support.platform import Platform
+from tests.support.postgres import PostgresServer
 from tests.support.process import OperatorProcess
 from tests.support.proxy import Call, Fault, Proxy, apiserver_proxy, behind
 from tests.support.scene import QUICK, Scene, source
 from tests.support.waiting import wait_for
 
 from imagesources.controlplane import ControlPlane
+from imagesources.resources import API_VERSION
 
-SECONDS = 3
+SECONDS = 10
 """Duration of the lease."""
 
 
@@ -191,3 +193,38 @@ def test_no_sqlite(pair: Pair) -> None:
     wait_for(lambda: first.operator.process.code is not None, what="the refusal")
     assert first.operator.process.code == 2
     assert "use PostgreSQL" in first.operator.process.tail(5)
+
+
+def test_embedded_platform_on_postgresql(
+    kubectl: Kubectl, another_operator: Callable[..., OperatorProcess], namespace: str
+) -> None:
+    """Two operators share an embedded platform on PostgreSQL: the second goes on with the sources of the first."""
+    kubectl.apply({"apiVersion": API_VERSION, "kind": "Hub", "metadata": {"name": "default"}, "spec": {"embedded": {}}})
+    with PostgresServer() as server:
+        database, flags = server.url(server.create()), ("--namespace", namespace, "--operator-namespace", namespace)
+        first, second = (another_operator(name, *flags, "--leader-elect", *QUICK) for name in ("first", "second"))
+        for operator in (first, second):
+            operator.database = database
+            operator.start()
+        kubectl.apply(source("shared"))
+        kubectl("wait", "imagesource/shared", "--for=condition=Ready", "--timeout=60s")
+        before = kubectl.get("imagesource", "shared")["status"]["id"]
+        leader, other = (first, second) if "imagesource_leader 1.0" in first.metrics() else (second, first)
+        leader.stop()
+        wait_for(lambda: "imagesource_leader 1.0" in other.metrics(), what="the other to lead")
+        kubectl.patch("imagesource", "shared", {"spec": {"name": "Second"}})
+        wait_for(lambda: _ready_at(kubectl.get("imagesource", "shared")) == 2, what="the edit")
+        assert kubectl.get("imagesource", "shared")["status"]["id"] == before
+        other.stop()
+
+
+def _ready_at(resource: dict[str, Any]) -> int:
+    """The generation at which a resource is Ready; 0: it is not."""
+    return max(
+        (
+            c["observedGeneration"]
+            for c in resource["status"]["conditions"]
+            if (c["type"], c["status"]) == ("Ready", "True")
+        ),
+        default=0,
+    )

@@ -107,11 +107,12 @@ def run(
     **options: Any,  # noqa: ANN401 - every other option has the name and type of a setting
 ) -> None:
     """Run the operator until SIGTERM or Ctrl-C."""
-    set_up_logging(debug=debug, as_json=log_format == "json")
     settings = Settings(**options)
     _check(settings)
+    process = Process(settings, kubeconfig, _read(default_hub, settings))
+    set_up_logging(debug=debug, as_json=log_format == "json")
     end_tracing = set_up_tracing(os.environ)
-    code = Process(settings, kubeconfig, _read(default_hub, settings)).run()
+    code = process.run()
     end_tracing()
     sys.exit(code)
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from imagesources.kube.api import Json, KubernetesApi
 from imagesources.reconcile.ports import Conflict, KubernetesError
 from imagesources.resources import API_VERSION
+from imagesources.resources.base import Model
 from imagesources.resources.hub import ClusterHub, ClusterHubSpec, Hub, HubSpec
 from imagesources.telemetry import log
 
@@ -54,6 +55,8 @@ class DefaultHub:
             wrong = misfit.errors(include_url=False, include_context=False, include_input=False)[0]
             field = ".".join(["spec", *(str(step) for step in wrong["loc"])])
             raise HubFileError(f"{path}: {field}: {wrong['msg']}") from None
+        if unknown := _unknown(content["spec"], spec, "spec"):
+            raise HubFileError(f"{path}: {unknown}: there is no such field")
         if (spec.platform is None) == (spec.embedded is None):
             raise HubFileError(f"{path}: spec: a hub is either platform (url, hubId, apiKeyFrom) or embedded: {{}}")
         return cls(namespace, content["spec"])
@@ -79,3 +82,15 @@ class DefaultHub:
             await asyncio.sleep(uniform(0.5, 1) * min(300.0, 2.0 ** min(failures, 10)))  # noqa: S311 - jitter
             if await self.create(api, seen):
                 return
+
+
+def _unknown(content: Json, model: Model, at: str) -> str:
+    """Find a field that a model does not have; reading ignores those, as the apiserver would have refused them."""
+    fields = {field.alias or name: name for name, field in type(model).model_fields.items()}
+    for key, value in content.items():
+        path, inner = f"{at}.{key}", getattr(model, fields.get(key, ""), None)
+        if key not in fields:
+            return path
+        if isinstance(inner, Model) and (found := _unknown(value, inner, path)):
+            return found
+    return ""

@@ -93,7 +93,7 @@ class Lease:
                 await self._api.write_lease(self._namespace, self._written | {"spec": free})
             log.info("%s has released the lease %s", self._identity, self.name)
         except (KubernetesError, TimeoutError) as error:
-            log.warning("the lease %s could not be released: %s", self.name, error or "no answer")
+            log.warning("the lease %s could not be released: %s", self.name, str(error) or "no answer in time")
 
     async def _renew(self) -> None:
         while self.held:
@@ -116,7 +116,7 @@ class Lease:
         except Conflict:
             return False
         except (KubernetesError, TimeoutError) as error:
-            log.warning("the lease %s could not be taken or renewed: %s", self.name, error or "no answer")
+            log.warning("the lease %s could not be taken or renewed: %s", self.name, str(error) or "no answer in time")
             return False
         self._held_until = sent + self._seconds * STOPS_AFTER
         return True
