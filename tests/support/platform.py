@@ -1,18 +1,24 @@
 """A platform of its own process, as far away from the operator as the real one, and what others do to it."""
 
+import asyncio
 import http.client
 import json
 import os
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sqlalchemy import Connection
 from tests.support.waiting import wait_for
 
 from imagesources.controlplane import Process, free_ports
+from imagesources.embedded import admin
+from imagesources.embedded.database import Database
 from imagesources.resources import API_VERSION, CREDENTIALS_LABEL
 
 Json = dict[str, Any]
@@ -40,6 +46,8 @@ class Platform:
         self._flags = flags
         self._process: Process | None = None
         self.hub_id = hub_id
+        self._api_key = API_KEY
+        self._database = f"sqlite:///{folder / 'platform.db'}"
         self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
 
     def __enter__(self) -> Self:
@@ -55,11 +63,34 @@ class Platform:
     ) -> None:
         self.stop()
 
+    def with_hubs(self, hub_ids: Sequence[str], *roles: str) -> None:
+        """Makes further hubs, each with roles and an API key of its own; see ``of_hub``."""
+
+        def make(connection: Connection) -> None:
+            for hub_id in hub_ids:
+                admin.ensure_hub(connection, hub_id, hub_id)
+                admin.issue_key(connection, hub_id, name="tests", value=_key_of(hub_id))
+                for role in roles:
+                    admin.ensure_role(connection, hub_id, role)
+
+        async def work() -> None:
+            database = await Database.open(self._database)
+            await database.write(make)
+            await database.close()
+
+        asyncio.run(work())
+
+    def of_hub(self, hub_id: str) -> "Platform":
+        """Sees the same platform as the owner of one of the further hubs does."""
+        other = copy(self)
+        other.hub_id, other._api_key = hub_id, _key_of(hub_id)
+        return other
+
     def start(self, api_key: str = API_KEY) -> None:
         """Starts it, with this key, and waits until it answers."""
         listen = self.url.removeprefix("http://")
-        database = f"sqlite:///{self._folder / 'platform.db'}"
-        argv = [sys.executable, "-m", "imagesources", "serve", "--listen", listen, "--database", database, *self._flags]
+        argv = [sys.executable, "-m", "imagesources", "serve", "--listen", listen]
+        argv += ["--database", self._database, *self._flags]
         env = os.environ | {"IMAGESOURCES_HUB_ID": self.hub_id, "IMAGESOURCES_API_KEY": api_key}
         self._api_key = api_key
         self._process = Process(argv, log=self._folder / "platform.log", env=env)
@@ -115,13 +146,17 @@ class Platform:
             "metadata": {"name": name},
             "spec": {"platform": place, **free, **spec},
         }
-        return [secret(f"{name}-key", apiKey=API_KEY), hub]
+        return [secret(f"{name}-key", apiKey=self._api_key), hub]
 
     def _answers(self) -> bool:
         try:
             return self.sources() is not None
         except (OSError, http.client.HTTPException):
             return False
+
+
+def _key_of(hub_id: str) -> str:
+    return f"the-key-of-hub-{hub_id}"
 
 
 def secret(name: str, **values: str) -> Json:

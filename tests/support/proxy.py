@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -27,6 +27,7 @@ class Call:
     method: str
     path: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def is_write(self) -> bool:
@@ -53,6 +54,7 @@ class Fault:
         answer: status and JSON to answer with, instead of what the server says.
         alter: makes another answer of the server's own.
         reset: the connection is reset without an answer.
+        afterwards: called when the answer has been passed on.
     """
 
     delay: float = 0
@@ -61,6 +63,7 @@ class Fault:
     answer: tuple[int, Any] | None = None
     alter: Callable[[Any], Any] | None = None
     reset: bool = False
+    afterwards: Callable[[], None] | None = None
 
 
 DROPPED = Fault(forward=False, reset=True)
@@ -92,12 +95,14 @@ class Proxy:
     Attributes:
         port: where it listens.
         calls: every request that came in, oldest first.
+        served: every request that the server has answered, with the status.
         rule: what becomes of requests; None: all pass.
     """
 
     def __init__(self, upstream: str, trust: ssl.SSLContext | None = None) -> None:
         self.port = free_ports(1)[0]
         self.calls: list[Call] = []
+        self.served: list[tuple[Call, int]] = []
         self.rule: Rule | None = None
         self._upstream = upstream
         self._trust = trust or ssl.create_default_context()
@@ -129,6 +134,10 @@ class Proxy:
     def mend(self) -> None:
         """Listens again, at the same port."""
         self._do(self._listen())
+
+    def deliver(self, call: Call) -> int:
+        """Sends a request that was kept back to the server after all, and returns the status of its answer."""
+        return self._do(self._deliver(call))
 
     def count(self, method: str, path: str = "") -> int:
         """How many requests of a method came in whose path holds a text."""
@@ -166,15 +175,17 @@ class Proxy:
         await asyncio.sleep(0.01)  # transports close in later turns of the loop
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        call = Call(request.method, request.path_qs, await request.read())
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
+        call = Call(request.method, request.path_qs, await request.read(), tuple(headers))
         self.calls.append(call)
         fault = (self.rule and self.rule(call)) or Fault()
         await asyncio.sleep(fault.delay)
         if not fault.forward:
             return self._answer(request, fault)
         try:
-            async with self._forward(request, call) as answer:
-                if fault != Fault(delay=fault.delay):
+            async with self._forward(call, request.raw_path) as answer:
+                self.served.append((call, answer.status))
+                if fault.then or fault.alter or fault.answer or fault.reset:
                     said = await answer.read()
                     if fault.then:
                         fault.then()
@@ -182,13 +193,21 @@ class Proxy:
                         return web.json_response(fault.alter(json.loads(said)), status=answer.status)
                     if fault.answer or fault.reset:
                         return self._answer(request, fault)
-                return await _passed_on(request, answer)
+                passed = await _passed_on(request, answer)
+                if fault.afterwards:
+                    fault.afterwards()
+                return passed
         except aiohttp.ClientConnectionError:  # the server is away
             return self._answer(request, DROPPED)
 
-    def _forward(self, request: web.Request, call: Call) -> Any:
-        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
-        url = aiohttp.client.URL(self._upstream + request.raw_path, encoded=True)
+    async def _deliver(self, call: Call) -> int:
+        async with self._forward(call, call.path) as answer:
+            await answer.read()
+            return answer.status
+
+    def _forward(self, call: Call, path: str) -> Any:
+        url = aiohttp.client.URL(self._upstream + path, encoded=True)
+        headers = list(call.headers)
         return self._session.request(call.method, url, data=call.body or None, headers=headers, allow_redirects=False)
 
     def _answer(self, request: web.Request, fault: Fault) -> web.Response:

@@ -9,7 +9,7 @@ _INTERVAL = 0.05
 T = TypeVar("T")
 
 
-def wait_for(predicate: Callable[[], T], *, timeout: float = 60.0, what: str) -> T:
+def wait_for(predicate: Callable[[], T], *, timeout: float = 60.0, what: str, every: float = _INTERVAL) -> T:
     """Asks again and again until the answer is truthy, and returns it.
 
     An AssertionError inside of the predicate (a failing kubectl too) counts as "not yet".
@@ -18,6 +18,7 @@ def wait_for(predicate: Callable[[], T], *, timeout: float = 60.0, what: str) ->
         predicate: What to ask.
         timeout: Seconds.
         what: Completes "waited for …" in the failure.
+        every: Seconds between two questions, where they are many or dear.
 
     Raises:
         AssertionError: It did not become true; holds the last answer or error.
@@ -32,5 +33,5 @@ def wait_for(predicate: Callable[[], T], *, timeout: float = 60.0, what: str) ->
         else:
             if answer:
                 return answer
-        time.sleep(_INTERVAL)
+        time.sleep(every)
     raise AssertionError(f"waited {timeout:g} s for {what}; last: {last!r}")
