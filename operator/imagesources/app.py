@@ -132,16 +132,13 @@ class Operator:
             group.create_task(self._clean())
             if self.lease:
                 await self.lease.acquire()
+                group.create_task(_end(self.lease, on_lost))
             LEADER.set(1)
             if default_hub and not await default_hub.create(self.api, self.handlers.hub_seen):
                 group.create_task(default_hub.keep_trying(self.api, self.handlers.hub_seen))
             await self._work()
             if self.hubs_lease:
                 group.create_task(self._keep_hubs(self.hubs_lease))
-            if self.lease:
-                await self.lease.lost()
-                log.error("the lease %s is lost; this operator ends", self.lease.name)
-                on_lost()
 
     async def finish(self) -> None:
         """Start nothing more, finish what is under way, write the Events that wait, let another lead, end the watch."""
@@ -257,6 +254,13 @@ class Operator:
     def _lane_of(self, key: Key) -> HubKey:
         resource = self.cache.resources.get(key)
         return self.directory.resolve(key[0], resource.spec.hub_ref if resource else None)
+
+
+async def _end(lease: Lease, on_lost: Callable[[], None]) -> None:
+    """End with the lease: from then on whatever would write waits for ever."""
+    await lease.lost()
+    log.error("the lease %s is lost; this operator ends", lease.name)
+    on_lost()
 
 
 def _failed(error: BaseException | None, on_lost: Callable[[], None]) -> None:
