@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from tests.support.cluster import ROOT
 from tests.support.facts import load_facts
 
-from imagesources.platform.codes import KNOWN
+from imagesources.platform.codes import KNOWN, known
 from imagesources.telemetry import metrics
 from imagesources.telemetry.logs import FIELDS
 from imagesources.telemetry.reference import exposed, families
@@ -153,6 +153,7 @@ def test_codes() -> None:
     assert described >= KNOWN - OWN_CODES
     left_out = {code for code in described - KNOWN if not code.startswith(("404.", "5"))}
     assert left_out == set()
+    assert [known(code) for code in ("404.job", "418.hacked", "429.rate-limiting!")] == ["404.job", "other", "other"]
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
@@ -28,7 +29,13 @@ Samples = Iterable[tuple[tuple[str, ...], float]]
 OTHER = "other"
 _TYPES = frozenset(ConditionType)
 _REASONS = frozenset(Reason)
-_NEW = (ConditionType.READY.value, "Unknown", Reason.PENDING.value)
+_NEW = Condition(
+    type=ConditionType.READY.value,
+    status="Unknown",
+    reason=Reason.PENDING.value,
+    message="",
+    last_transition_time=datetime.min.replace(tzinfo=UTC),
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -73,16 +80,15 @@ class Scrape(Collector):
 
 def by_condition(all_conditions: Iterable[tuple[Condition, ...]]) -> Samples:
     """Count resources by what each of their conditions says; one that has none yet is Unknown and Pending."""
+    said = Counter(
+        (condition.type, condition.status, condition.reason)
+        for conditions in all_conditions
+        for condition in conditions or (_NEW,)
+    )
     counts: Counter[tuple[str, ...]] = Counter()
-    for conditions in all_conditions:
-        counts.update([_words(condition) for condition in conditions] or [_NEW])
+    for (kind, status, reason), number in said.items():  # whoever may write to status could have made up words
+        counts[kind if kind in _TYPES else OTHER, status, reason if reason in _REASONS else OTHER] += number
     return counts.items()
-
-
-def _words(condition: Condition) -> tuple[str, ...]:
-    """Read a condition, which whoever may write to status could have made up."""
-    kind = condition.type if condition.type in _TYPES else OTHER
-    return kind, condition.status, condition.reason if condition.reason in _REASONS else OTHER
 
 
 def _by_state(key: HubKey, sources: SourceCounts) -> Iterator[tuple[tuple[str, ...], float]]:
