@@ -3,18 +3,18 @@
 # A base of your own, by digest for a build that can be repeated: --build-arg BASE=NAME@sha256:…
 ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python3 -m venv /opt/build && python3 -m venv /opt/imagesource-operator
 COPY requirements-build.lock requirements-image.lock ./
 RUN /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
- && /opt/imagesource-operator/bin/pip install --require-hashes -r requirements-image.lock
+ && /opt/imagesource-operator/bin/pip install --no-compile --require-hashes -r requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 # Bytecode by hash of its source, not by time: the same files give the same image. The Kubernetes client has a module per
 # type and kind, of which a few are ever imported: bytecode of all would be a quarter of the image.
 RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /opt/wheel . \
- && /opt/imagesource-operator/bin/pip install --no-deps /opt/wheel/*.whl \
+ && /opt/imagesource-operator/bin/pip install --no-compile --no-deps /opt/wheel/*.whl \
  && /opt/imagesource-operator/bin/pip uninstall --yes pip \
  && /opt/imagesource-operator/bin/python -m compileall -q -x 'kubernetes/(aio/)?client/(api|models)/' \
       --invalidation-mode unchecked-hash /opt/imagesource-operator/lib

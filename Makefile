@@ -12,7 +12,7 @@ help:
 	@echo 'make e2e       the image and the chart on a real node; needs kind with Docker, or root on Debian'
 	@echo 'make bench     the embedded platform with 10,000 sources, beside a trivial handler'
 	@echo 'make mutants   deliberate mistakes in the engine, each caught by the unit tests or the simulator'
-	@echo 'make generate  crds/ and docs/reference/ from the models'
+	@echo 'make generate  crds/, docs/reference/, manifests/ and the parts of the chart that are made of others'
 	@echo 'make lock      requirements.lock from pyproject.toml'
 
 demo: .venv/made
@@ -38,6 +38,7 @@ mutants: .venv/made
 
 generate: .venv/made
 	$(BIN)/python -m imagesources.resources.generate
+	$(BIN)/python -m tests.install.generate
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: .venv/made
