@@ -98,15 +98,6 @@ def _survive_another_apiserver(fresh: Fresh, team: Kubectl) -> None:
     fresh.operator.stop()
 
 
-def test_metrics(stage: Scene) -> None:
-    """Metrics count the requests to the platform, the writes, and how many hubs answer."""
-    stage.create("counted")
-    text = stage.operator.metrics()
-    assert 'imagesource_platform_calls_total{code="ok",operation="createImageSource"}' in text
-    assert 'imagesource_kubernetes_writes_total{resource="imagesources",write="status"}' in text
-    assert "imagesource_hubs_up 1.0" in text
-
-
 @pytest.mark.parametrize("how", ["refused", "hanging"])
 def test_apiserver_away(stage: Scene, how: str) -> None:
     """While the apiserver is away the operator lives, and afterwards it makes up for what it missed."""
