@@ -5,8 +5,8 @@ from typing import Any
 
 from tests.museum.exhibit import Exhibit, created, is_duplicate, is_stuck, ready
 from tests.museum.naive import Habits
+from tests.museum.scenery.schedule import Fault
 from tests.museum.stage import NGINX, Stage
-from tests.simulation.schedule import Fault
 
 
 async def edited_meanwhile(stage: Stage) -> None:

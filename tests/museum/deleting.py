@@ -4,8 +4,8 @@ import asyncio
 
 from tests.museum.exhibit import Exhibit, is_leaked, never_ends, ready
 from tests.museum.naive import Habits
+from tests.museum.scenery.values import clone
 from tests.museum.stage import Stage
-from tests.simulation.values import clone
 
 WITH_SECRET = {
     "type": "docker-hub",

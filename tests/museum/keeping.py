@@ -7,8 +7,8 @@ from typing import Any
 from tests.museum.deleting import WITH_SECRET
 from tests.museum.exhibit import Exhibit, created, is_duplicate, ready
 from tests.museum.naive import Habits
+from tests.museum.scenery.schedule import Fault
 from tests.museum.stage import Stage
-from tests.simulation.schedule import Fault
 
 Json = dict[str, Any]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation.cluster import PLURAL, SimulatedApi
-from tests.simulation.network import SimulatedClient
-from tests.simulation.platform import OPERATOR_KEY
-from tests.simulation.values import clone
-from tests.simulation.world import OperatorProcess, World
+from tests.museum.scenery.cluster import PLURAL, SimulatedApi
+from tests.museum.scenery.network import SimulatedClient
+from tests.museum.scenery.platform import OPERATOR_KEY
+from tests.museum.scenery.values import clone
+from tests.museum.scenery.world import OperatorProcess, World
 
 from imagesources.platform.errors import PlatformError, Refused
 from imagesources.platform.models import Source

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.museum.naive import Habits, NaiveProcess
-from tests.simulation.loop import VirtualLoop
-from tests.simulation.run import _settle
-from tests.simulation.schedule import Fault, Schedule
-from tests.simulation.values import clone
-from tests.simulation.world import OperatorProcess, World
+from tests.museum.scenery.loop import VirtualLoop, settle
+from tests.museum.scenery.schedule import Fault, Schedule
+from tests.museum.scenery.values import clone
+from tests.museum.scenery.world import OperatorProcess, World
 
 from imagesources.reconcile.ports import Secret
 
@@ -146,7 +145,7 @@ def perform(stage_of: Any, story: Any) -> Stage:
     try:
         return loop.run_until_complete(_play(stage_of, story))
     finally:
-        loop.run_until_complete(_settle())
+        loop.run_until_complete(settle())
         asyncio.set_event_loop(None)
         loop.close()
 

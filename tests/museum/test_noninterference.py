@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.simulation.loop import VirtualLoop
-from tests.simulation.people import act
-from tests.simulation.platform import Platform
-from tests.simulation.run import _settle
-from tests.simulation.schedule import Schedule
-from tests.simulation.values import clone
-from tests.simulation.world import World
+from tests.museum.scenery.loop import VirtualLoop, settle
+from tests.museum.scenery.people import act
+from tests.museum.scenery.platform import Platform
+from tests.museum.scenery.schedule import Schedule
+from tests.museum.scenery.values import clone
+from tests.museum.scenery.world import World
 
 from imagesources.kube.recorder import Recorder
 from imagesources.reconcile.ports import Happening, Secret
@@ -99,7 +98,7 @@ def outputs(seed: int, token: str, monkeypatch: pytest.MonkeyPatch) -> list[str]
     finally:
         logger.removeHandler(listener)
         logger.setLevel(logging.NOTSET)
-        loop.run_until_complete(_settle())
+        loop.run_until_complete(settle())
         loop.close()
     after = _metrics()
     return said + [f"metric {name} {after[name] - before.get(name, 0):.6f}" for name in sorted(after)]
