@@ -40,6 +40,7 @@ def cases(count: int) -> Iterator[Case]:
     Args:
         count: sources that there are.
     """
+    yield Case("the trivial handler", FLOOR)
     yield from _pages(count)
     yield from _filters()
     yield from _sorts(count)
@@ -103,7 +104,7 @@ def _views() -> Iterator[Case]:
 
 
 def _neighbours(count: int) -> Iterator[Case]:
-    middle = f"page[number]={max(1, count // 20)}"
+    middle = f"page[number]={max(1, count // 80)}"
     for name in ("images", "jobs", "hubs/current/integrations", "hubs/current/roles"):
         yield Case(name, f"/v1/{name}")
     for query in (

@@ -15,4 +15,4 @@ def test_prints_each_case_beside_the_floor(flags: list[str], capsys: pytest.Capt
     main([*QUICK, *flags])
     printed = capsys.readouterr().out
     wanted = [case.name for case in cases(60) if not flags or flags[-1] in case.name]
-    assert re.findall(r"^(.+?) +\d+ +\d+ +\d+\.\d{3} +\d+\.\d$", printed, re.MULTILINE) == wanted
+    assert re.findall(r"^(.+?) +\d+ +\d+ +\d+\.\d{3} +\d+\.\d\d +\d+\.\d$", printed, re.MULTILINE) == wanted
