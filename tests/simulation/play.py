@@ -1,12 +1,15 @@
 """Plays one schedule from its beginning to its end, in a loop of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.people import act
 from tests.simulation.schedule import Schedule
 from tests.simulation.world import World
+
+_T = TypeVar("_T")
 
 
 def play(schedule: Schedule, people: Callable[[World], Awaitable[None]] = act) -> World:
@@ -15,18 +18,24 @@ def play(schedule: Schedule, people: Callable[[World], Awaitable[None]] = act) -
     Raises:
         AssertionError: an invariant does not hold.
     """
-    loop = VirtualLoop()
     world = World(schedule)
     try:
-        loop.run_until_complete(world.play(people))
+        in_virtual_time(world.play(people))
     except KeyboardInterrupt as error:
         if type(error) is KeyboardInterrupt:
             raise  # somebody at the keyboard
         raise AssertionError(str(error)) from error
+    return world
+
+
+def in_virtual_time(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run something in a loop of its own, from time 0."""
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(work)
     finally:
         loop.run_until_complete(_settle())
         loop.close()
-    return world
 
 
 async def _settle() -> None:
