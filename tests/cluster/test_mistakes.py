@@ -3,7 +3,7 @@
 import pytest
 from tests.support.platform import API_KEY, SOURCES, secret
 from tests.support.proxy import refusal
-from tests.support.scene import Scene, source
+from tests.support.scene import Scene, is_list, source
 from tests.support.waiting import wait_for
 
 from imagesources.resources import CREDENTIALS_LABEL
@@ -155,6 +155,9 @@ def test_refused_by_the_platform(stage: Scene) -> None:
     shown = stage.reason("refused", "Refused")
     assert "the platform refuses createImageSource" in shown.message
     assert stage.condition("refused", "Stalled")
+    posts, lists = stage.calls.count("POST"), sum(map(is_list, stage.calls.calls))
+    wait_for(lambda: sum(map(is_list, stage.calls.calls)) > lists + 2, what="lists that change nothing")
+    assert stage.calls.count("POST") == posts, "a refused create has a time of its own, whatever lists come in"
     stage.calls.rule = None
     stage.edit("refused", name="Better")
     stage.ready("refused")

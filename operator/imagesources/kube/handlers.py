@@ -31,7 +31,7 @@ class Handlers:
 
     Attributes:
         cache: where new states go.
-        engine: forgets what is gone.
+        engine: forgets what is gone, and tells what has failed.
         hubs: the hubs' controller.
         sources: the queue of sources.
         hub_queue: the queue of hubs.
@@ -136,7 +136,11 @@ class Handlers:
         for uid in list(uids):
             if uid in self.cache.keys:
                 self.sources.add(self.cache.keys[uid], Priority.DRIFT)
-        self._add(r for r in list(self.cache.resources.values()) if r.status.id is None and self._uses(r, key))
+        self._add(r for r in list(self.cache.resources.values()) if self._waits_for_list(r) and self._uses(r, key))
+
+    def _waits_for_list(self, resource: ImageSource) -> bool:
+        """A resource without a source may learn from a list; one whose create failed is tried again in its time."""
+        return resource.status.id is None and not self.engine.has_failed(resource.metadata.uid)
 
     def _uses(self, resource: ImageSource, key: HubKey) -> bool:
         return self.hubs.directory.resolve(resource.metadata.namespace, resource.spec.hub_ref) == key

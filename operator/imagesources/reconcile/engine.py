@@ -129,6 +129,10 @@ class Engine:
         self.memories[uid].edited(resource.metadata.generation)
         return self.memories[uid]
 
+    def has_failed(self, uid: str) -> bool:
+        """Whether the newest pass over a resource ended in a failure: its next one has a time of its own."""
+        return uid in self.memories and self.memories[uid].outcome.result == "failed"
+
     def forget(self, uid: str) -> None:
         """Drop what is known of a resource that is gone."""
         self.memories.pop(uid, None)
