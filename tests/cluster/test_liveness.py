@@ -61,15 +61,30 @@ def _says(stage: Scene) -> str:
     [
         pytest.param(signal.SIGUSR1, "the operator's loop has shown no life", id="operator stuck"),
         pytest.param(signal.SIGUSR2, "the watch has shown no life", id="kopf stuck"),
-        pytest.param(signal.SIGHUP, "the watch has shown no life", id="kopf ended"),
     ],
 )
 def test_stuck(stage: Scene, fault: signal.Signals, message: str) -> None:
-    """A loop that turns no more, or a thread that has ended, is noticed and named."""
+    """A loop that turns no more is noticed and named."""
     stage.create("before")
     assert _says(stage) == ""
     stage.operator.process.send(fault)
     assert f"500: {message}" in wait_for(lambda: _says(stage), what="it to be noticed")
+
+
+def test_kopf_ends(stage: Scene) -> None:
+    """When kopf ends, either the watch begins again by itself, or it is noticed: it is never blind and silent."""
+    stage.create("before")
+    stage.operator.process.send(signal.SIGHUP)
+    edits = iter(range(1000))
+
+    def noticed() -> bool:
+        """Edits again each time, as one edit may have been seen before the end."""
+        if "500: the watch has shown no life" in _says(stage):
+            return True
+        stage.edit("before", name=f"Edit {(number := next(edits))}")
+        return number > 20 and wait_for(lambda: stage.seen("before")["name"] == f"Edit {number}", timeout=2, what="it")
+
+    wait_for(noticed, what="the end to be noticed, or to be over")
 
 
 def test_a_pass_without_an_end(stage: Scene) -> None:
