@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.clock import in_virtual_time
 
 from imagesources.hubs.budget import CallBudget
+from imagesources.platform.errors import NotSent
 
 Asked = tuple[float, int]
 """When requests are asked for, and how many at once."""
@@ -115,3 +116,19 @@ def test_bounds(asked: list[Asked], pauses: list[tuple[float, float]], rate: int
             assert last - first + 1 <= burst + rate * (found[last] - begun) + 1e-6
     for at, seconds in pauses:
         assert not [when for when in found if at + 1e-6 < when < at + seconds - 1e-6]
+
+
+def test_end() -> None:
+    """Who waits for a pause, or in the queue behind, is sent away when the connection is replaced; nobody else is."""
+
+    async def paused() -> tuple[list[object], float]:
+        budget, loop = CallBudget(1, 1), asyncio.get_running_loop()
+        budget.pause(3600)
+        loop.call_at(5, budget.end)
+        found = await asyncio.gather(budget.take(), budget.take(), return_exceptions=True)
+        ended = loop.time()
+        await asyncio.sleep(3600)
+        await budget.take()
+        return [type(each) for each in found], ended
+
+    assert in_virtual_time(paused()) == ([NotSent, NotSent], 5)

@@ -1,6 +1,9 @@
 """How many requests one hub may be sent: a token bucket that also obeys Retry-After."""
 
 import asyncio
+from contextlib import suppress
+
+from imagesources.platform.errors import NotSent
 
 SOON = 1e-6
 """Seconds that are too short to wait: a time that is almost reached is reached."""
@@ -24,6 +27,7 @@ class CallBudget:
         self._at = 0.0
         self._paused_until = 0.0
         self._turn = asyncio.Lock()
+        self._ended = asyncio.Event()
         self.waits = 0
         """Requests that had to wait."""
         self.waited = 0.0
@@ -33,13 +37,23 @@ class CallBudget:
         """Send nothing for so long; never shortens a longer pause."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
+    def end(self) -> None:
+        """Let nobody wait any longer: the connection was replaced, and its pause, up to an hour, with it."""
+        self._ended.set()
+
     async def take(self) -> None:
-        """Wait for the right to send one request, in order of asking."""
+        """Wait for the right to send one request, in order of asking.
+
+        Raises:
+            NotSent: the budget ended meanwhile.
+        """
         loop = asyncio.get_running_loop()
         asked = loop.time()
         async with self._turn:
-            while (wait := self._wait(loop.time())) > SOON:  # noqa: ASYNC110 - time fills a bucket, not an event
-                await asyncio.sleep(wait)
+            while (wait := self._wait(loop.time())) > SOON:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), wait)
+                    raise NotSent("a request", "the connection to the hub was replaced")
             self._tokens -= 1
             if (waited := loop.time() - asked) > _WORTH_COUNTING:
                 self.waits += 1

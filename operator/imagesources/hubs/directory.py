@@ -122,6 +122,7 @@ class HubDirectory:
         if old and old.watcher:
             old.watcher.cancel()
         if old and old.connection:
+            old.connection.budget.end()
             self._retire(old.connection.client)
         if entry:
             self.entries[key] = entry
