@@ -58,6 +58,7 @@ class Fault(StrEnum):
     UNPROCESSABLE = "422"
     NO_JOB = "404 for the job"
     STALE = "an old state"
+    EMPTY = "a list without what there is"
     GAP = "410, events lost"
     LAG = "late event"
     REPEATED = "event repeated"

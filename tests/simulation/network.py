@@ -70,6 +70,20 @@ class Observer(Protocol):
         """A write was applied."""
 
 
+class Nobody:
+    """Watches nothing."""
+
+    def begun(self, _caller: Caller, _client: object, _request: Request) -> float:
+        """See ``Observer``."""
+        return asyncio.get_running_loop().time()
+
+    def ended(self, _caller: Caller, _client: object, _request: Request, _code: str) -> None:
+        """See ``Observer``."""
+
+    def applied(self, _caller: Caller, _request: Request, _answer: Any, *, begun: float, late: bool) -> None:
+        """See ``Observer``."""
+
+
 class Network:
     """Shared by all operators: the platform behind it, and what it remembers for stale answers."""
 
@@ -148,6 +162,8 @@ class SimulatedTransport:
             fault = await self._caller.sending(request.site)
             if fault is Fault.STALE:
                 answer = self._network.listing(asked, stale=True)
+            elif fault is Fault.EMPTY:
+                answer = []
             else:
                 answer = await self._exchange(operation, request, fault, begun)
             code = "ok"

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.simulation.cluster import NAMESPACE, SOURCES
+from tests.simulation.cluster import NAMESPACE, SOURCES, Apiserver
 from tests.simulation.faults import Fault, Site
 from tests.simulation.kubernetes import SimulatedApi
 from tests.simulation.loop import PROCESS
@@ -60,6 +60,7 @@ class Surroundings(Protocol):
     """What a process needs of the world."""
 
     schedule: Schedule
+    server: Apiserver
     network: Network
     observer: Observer
 
@@ -161,7 +162,8 @@ class OperatorProcess:
         try:
             due = await self.engine.reconcile(key)
         except Exception as error:
-            raise Violation(f"a pass raised {error!r}") from error  # the queue would go on
+            self.failed(error)  # the queue would go on
+            raise
         finally:
             PASS.reset(token)
         self._world.stepped(self, made, due)
@@ -198,7 +200,7 @@ class OperatorProcess:
     def failed(self, error: BaseException) -> None:
         """See ``Process``."""
         if not isinstance(error, KeyboardInterrupt):  # that one ends the loop by itself
-            raise Violation(f"a task raised {error!r}") from error
+            raise Violation(f"it raised {error!r}") from error
 
     def start(self) -> None:
         """Begin."""
@@ -207,9 +209,9 @@ class OperatorProcess:
         PROCESS.reset(token)
 
     def is_busy(self) -> bool:
-        """Tell whether a pass is under way, or about to be."""
+        """Tell whether a pass is under way, or about to be, or an event of the watch."""
         load = self.sources.load()
-        return bool(load.running or load.waiting)
+        return bool(load.running or load.waiting) or self.api.place < len(self._world.server.history)
 
     def kill(self) -> None:
         """End at once: nothing that it has begun goes on."""

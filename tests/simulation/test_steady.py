@@ -1,7 +1,6 @@
 """A day of 1,000 settled sources: nothing is written, and the hub is asked for as many pages as it has."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,10 +33,7 @@ def test_a_day_at_rest() -> None:
 async def _day() -> tuple[list[Any], int, int]:
     """Create the sources, wait until they are settled, and watch them for a day."""
     world = World(Schedule(1, faults_left=0))
-    world.server.on_change = lambda _change, _old: None  # the judge compares each with each
-    world.observer = SimpleNamespace(  # type: ignore[assignment]
-        begun=lambda *_: 0.0, ended=lambda *_: None, applied=lambda *_, **__: None
-    )
+    world.dismiss_judge()  # it compares each with each
     world.stepped = lambda *_: None  # type: ignore[method-assign]
     world.furnish()
     world.server.edit(HUBS, "default", spec=HUB_SPEC | {"inventoryInterval": f"{INTERVAL:.0f}s"})

@@ -10,7 +10,7 @@ from tests.simulation.convergence import Convergence
 from tests.simulation.faults import Site
 from tests.simulation.judge import Judge
 from tests.simulation.kubernetes import SimulatedApi
-from tests.simulation.network import Network
+from tests.simulation.network import Network, Nobody, Observer
 from tests.simulation.platform import HUB_ID, Platform
 from tests.simulation.process import SETTINGS, OperatorProcess, Pass, follows_at_once
 from tests.simulation.schedule import Schedule
@@ -55,7 +55,8 @@ class World:
         self.server = Apiserver()
         self.platform = Platform()
         self.platform.on_job = self._begin_job
-        self.judge = self.observer = Judge(self.server, self.platform, lambda: len(self.processes))
+        self.judge = Judge(self.server, self.platform, lambda: len(self.processes))
+        self.observer: Observer = self.judge
         self.server.on_change = self.judge.changed
         self.network = Network(self.platform, self._is_kept)
         self.convergence = Convergence()
@@ -63,6 +64,11 @@ class World:
         self.started = self.steps = 0
         self.under_way: set[asyncio.TimerHandle] = set()
         self._outside = copy_context()
+
+    def dismiss_judge(self) -> None:
+        """Let nobody look at what happens."""
+        self.observer = Nobody()
+        self.server.on_change = lambda _change, _old: None
 
     def furnish(self) -> None:
         """Put a Hub and its Secret there."""
@@ -91,10 +97,14 @@ class World:
         """Start another operator."""
         self.started += 1
         self.disturbed()
-        process = OperatorProcess(self.started, self)
+        process = self.make_process()
         self.processes.append(process)
         process.start()
         return process
+
+    def make_process(self) -> OperatorProcess:
+        """Make the next operator; it is not started yet."""
+        return OperatorProcess(self.started, self)
 
     def stop(self, process: OperatorProcess) -> None:
         """Kill an operator."""
@@ -116,7 +126,7 @@ class World:
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Runaway(f"more than {MOST_STEPS} steps")
-        if made.uid:
+        if made.uid in self.judge.lives:
             settled = self.judge.is_as_wanted(made.uid)
             goes_on = follows_at_once(due)
             self.convergence.stepped(process.number, made.uid, made.sites, goes_on=goes_on, settled=settled)
