@@ -34,6 +34,7 @@ _INDENT = 17
     help="Where the operator runs.",
 )
 @click.option("--account", default="", metavar="NS:NAME", help="The operator's service account.  [default: who asks]")
+@click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="As the operator has it.")
 @click.option("--lease-name", default="", metavar="NAME", help="As the operator has it.")
 @click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST[:PORT]", help="As the operator has it.")
 @click.option("--allow-http", is_flag=True, help="As the operator has it.")
@@ -45,6 +46,7 @@ def doctor(
     kubeconfig: str | None,
     operator_namespace: str,
     account: str,
+    leader_elect: bool,
     lease_name: str,
     allow_hosts: tuple[str, ...],
     allow_http: bool,
@@ -59,6 +61,7 @@ def doctor(
     settings = Settings(
         namespaces=namespaces,
         operator_namespace=operator_namespace,
+        leader_elect=leader_elect,
         lease_name=lease_name,
         allow_hosts=allow_hosts,
         allow_http=allow_http,

@@ -113,14 +113,23 @@ async def rights(reader: Reader, settings: Settings, account: str) -> list[Findi
 
 
 async def lease(reader: Reader, settings: Settings) -> list[Finding]:
-    """Held, and renewed in time."""
+    """Held, and renewed in time; an operator that works alone has none."""
+    if not settings.leader_elect:
+        return []
     name, namespace = settings.lease, settings.operator_namespace
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
     try:
         spec = (await reader.read(path)).body.get("spec", {})
     except Vanished:
         message = f"there is no Lease {name} in namespace {namespace}: no operator with --leader-elect has run there"
-        return [Finding(Level.WARN, "lease", message, "check --operator-namespace and --lease-name, or start it")]
+        return [
+            Finding(
+                Level.WARN,
+                "lease",
+                message,
+                "check --operator-namespace and --lease-name, start it, or say --no-leader-elect",
+            )
+        ]
     holder, lasts = spec.get("holderIdentity"), spec.get("leaseDurationSeconds", 0)
     if not holder:
         message = f"nobody holds the Lease {name}: the operator is stopped"
