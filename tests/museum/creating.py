@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 from tests.museum.exhibit import Exhibit, created, is_duplicate, is_stuck, ready
-from tests.museum.naive import Habits
-from tests.museum.scenery.schedule import Fault
+from tests.museum.habits import Habits
 from tests.museum.stage import NGINX, Stage
+from tests.simulation.faults import Fault, Site
 
 
 async def edited_meanwhile(stage: Stage) -> None:
@@ -36,7 +36,7 @@ async def deleted_while_created(stage: Stage) -> None:
     """A person deletes a resource while its source is being created."""
     stage.create()
     await asyncio.sleep(0.045)
-    stage.server.delete("web")
+    stage.delete("web")
     await asyncio.sleep(1800)
 
 
@@ -46,7 +46,7 @@ async def twins(stage: Stage) -> None:
     await asyncio.sleep(10)
     stage.create("web-2", identifier="web")
     await asyncio.sleep(60)
-    stage.server.delete("web-2")
+    stage.delete("web-2")
     await asyncio.sleep(5)
 
 
@@ -64,12 +64,12 @@ EXHIBITS = (
     Exhibit(
         "crossplane/crossplane-runtime#340",
         "Killed during a create, it refuses for ever to go on, as a create may be pending.",
-        created, is_stuck, Habits(marks_pending=True), {("platform-write", 0): Fault.CRASH_AFTER},
+        created, is_stuck, Habits(marks_pending=True), ((Site.CREATE, Fault.CRASH_AFTER),),
     ),
     Exhibit(
         "crossplane/upjet#632",
         "The id of a new object is not saved, so the object is taken for missing and made again, over and over.",
-        created, is_duplicate, faults={("kube-write", 1): Fault.CONFLICT, ("kube-write", 2): Fault.CONFLICT},
+        created, is_duplicate, faults=((Site.SAVE_ID, Fault.CONFLICT), (Site.SAVE_ID, Fault.CONFLICT)),
     ),
     Exhibit(
         "crossplane/upjet#561",
@@ -79,17 +79,17 @@ EXHIBITS = (
     Exhibit(
         "SAP/crossplane-provider-btp#433",
         "A create that was applied and ended in an error counts as failed; the object is leaked.",
-        created, is_duplicate, faults={("platform-write", 0): Fault.REPLY_LOST},
+        created, is_duplicate, faults=((Site.CREATE, Fault.REPLY_LOST),),
     ),
     Exhibit(
         "aws-controllers-k8s/community#2062",
         "Killed between the create and the status, it creates again.",
-        created, is_duplicate, faults={("platform-write", 0): Fault.CRASH_AFTER},
+        created, is_duplicate, faults=((Site.CREATE, Fault.CRASH_AFTER),),
     ),
     Exhibit(
         "aws-controllers-k8s/community#2497",
         "A create whose answer was lost leaves an object that it then takes for somebody else's, for ever.",
-        created, is_stuck, Habits(refuses_what_exists=True), {("platform-write", 0): Fault.REPLY_LOST},
+        created, is_stuck, Habits(refuses_what_exists=True), ((Site.CREATE, Fault.REPLY_LOST),),
     ),
     Exhibit(
         "cert-manager/cert-manager#3551",

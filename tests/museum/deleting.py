@@ -3,9 +3,10 @@
 import asyncio
 
 from tests.museum.exhibit import Exhibit, is_leaked, never_ends, ready
-from tests.museum.naive import Habits
-from tests.museum.scenery.values import clone
+from tests.museum.habits import Habits
 from tests.museum.stage import Stage
+from tests.simulation.cluster import SECRETS, SOURCES
+from tests.simulation.faults import Fault, Site
 
 WITH_SECRET = {
     "type": "docker-hub",
@@ -16,24 +17,22 @@ WITH_SECRET = {
 async def deleted(stage: Stage) -> None:
     """A person deletes a resource, and half an hour goes by."""
     await ready(stage)
-    stage.server.delete("web")
+    stage.delete()
     await asyncio.sleep(1800)
 
 
 async def job_fails(stage: Stage) -> None:
     """The job that deletes the source fails."""
     await ready(stage)
-    stage.platform.fail_jobs = 1
-    stage.server.delete("web")
+    stage.delete()
     await asyncio.sleep(200)
 
 
 async def gone_before(stage: Stage) -> None:
     """Others delete the source, and then a person the resource."""
     await ready(stage)
-    stage.sources()
-    stage.platform.sources[stage.sources()[0]["id"]]["state"]["current"] = "deleted"
-    stage.server.delete("web")
+    stage.vanish()
+    stage.delete()
     await asyncio.sleep(1800)
 
 
@@ -43,16 +42,17 @@ async def secret_goes_first(stage: Stage) -> None:
     stage.create(origin=WITH_SECRET)
     await asyncio.sleep(60)
     assert stage.sources()
-    stage.server.secrets.clear()
-    stage.server.delete("web")
+    stage.server.delete(SECRETS, "login")
+    stage.delete()
     await asyncio.sleep(1800)
 
 
 async def stale_deletion(stage: Stage) -> None:
     """After a resource was made anew, a stale apiserver tells of the deletion of its predecessor again."""
     await ready(stage)
-    stage.server.delete("web")
-    predecessor = clone(stage.resource())
+    stage.delete()
+    predecessor = stage.resource()
+    assert predecessor
     await asyncio.sleep(60)
     await ready(stage)
     stage.replay(predecessor)
@@ -62,8 +62,7 @@ async def stale_deletion(stage: Stage) -> None:
 async def killed_while_deleting(stage: Stage) -> None:
     """The operator is killed when it has asked for the source to be deleted."""
     await ready(stage)
-    stage.platform.fail_jobs = 1
-    stage.server.delete("web")
+    stage.delete()
     await asyncio.sleep(0.5)
     stage.restart()
     await asyncio.sleep(3600)
@@ -72,19 +71,18 @@ async def killed_while_deleting(stage: Stage) -> None:
 async def resources_lost(stage: Stage) -> None:
     """The resources are lost with their cluster, and the operator starts in a new one."""
     await ready(stage)
-    del stage.server.objects["default", "web"]
+    del stage.server.objects[SOURCES, "web"]
     stage.restart()
     await asyncio.sleep(1800)
 
 
 async def list_is_empty(stage: Stage) -> None:
-    """For a while the platform lists nothing, without an error, and a resource is deleted meanwhile."""
+    """A resource is deleted while no operator runs; the next one is shown an empty list first, without an error."""
     await ready(stage)
-    honest = stage.network.listing
-    stage.network.listing = lambda _identifier: []
-    stage.server.delete("web")
-    await asyncio.sleep(1)
-    stage.network.listing = honest
+    stage.stop(stage.processes[0])
+    stage.delete()
+    stage.script.planned = [(Site.INVENTORY, Fault.EMPTY)]
+    stage.start()
     await asyncio.sleep(1800)
 
 
@@ -92,7 +90,7 @@ EXHIBITS = (
     Exhibit(
         "aws-controllers-k8s/runtime#229",
         "An accepted deletion counts as done; if it fails later, the object stays and nobody knows of it.",
-        job_fails, is_leaked, Habits(lets_go_at_once=True),
+        job_fails, is_leaked, Habits(lets_go_at_once=True), ((Site.JOB_END, Fault.JOB_FAILS),),
     ),
     Exhibit(
         "pingcap/tidb-operator#6532",

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from tests.museum.naive import Habits
-from tests.museum.stage import Faults, Stage
+from tests.museum.habits import Habits
+from tests.museum.stage import Stage
+from tests.simulation.schedule import Planned
 
 Story = Callable[[Stage], Awaitable[None]]
 
@@ -20,7 +21,7 @@ class Exhibit:
         story: what happens.
         is_wrong: whether it has gone wrong, at the end of the story.
         habits: of the naive operator with which it does.
-        faults: what fails meanwhile.
+        faults: what fails meanwhile, in order.
         lag: seconds by which the watch is behind.
     """
 
@@ -29,7 +30,7 @@ class Exhibit:
     story: Story
     is_wrong: Callable[[Stage], bool]
     habits: Habits = field(default_factory=Habits)
-    faults: Faults = field(default_factory=dict)
+    faults: tuple[Planned, ...] = ()
     lag: float = 0.01
 
 

@@ -6,11 +6,10 @@ from typing import Any
 
 from tests.museum.deleting import WITH_SECRET
 from tests.museum.exhibit import Exhibit, created, is_duplicate, ready
-from tests.museum.naive import Habits
-from tests.museum.scenery.schedule import Fault
+from tests.museum.habits import Habits
 from tests.museum.stage import Stage
-
-Json = dict[str, Any]
+from tests.simulation.faults import Fault, Site
+from tests.simulation.values import Json, merged
 
 CANARY = "canary-of-the-museum"
 
@@ -24,14 +23,8 @@ async def a_minute(stage: Stage) -> None:
 async def list_fails(stage: Stage) -> None:
     """Twice the platform lists nothing, without an error."""
     await ready(stage)
-    honest, empty = stage.network.listing, [[], []]
-
-    def listing(identifier: str | None) -> list[Json]:
-        return empty.pop() if empty else honest(identifier)
-
-    stage.network.listing = listing
+    stage.script.planned = [(Site.INVENTORY, Fault.EMPTY)] * 2
     await asyncio.sleep(1800)
-    assert not empty
 
 
 async def normalised(stage: Stage) -> None:
@@ -40,9 +33,9 @@ async def normalised(stage: Stage) -> None:
 
     def normalising(write: Callable[..., Json]) -> Callable[..., Json]:
         def wrapped(*args: Any) -> Json:
-            source_id = write(*args)["id"]
-            platform.sources[source_id]["origin"]["details"]["target"] = "docker.io/library/nginx:1"
-            return platform.get(source_id)
+            kept = merged(write(*args), {"origin": {"details": {"target": "docker.io/library/nginx:1"}}})
+            platform.sources[kept["id"]] = kept
+            return kept
 
         return wrapped
 
@@ -54,7 +47,7 @@ async def normalised(stage: Stage) -> None:
 async def vanished(stage: Stage) -> None:
     """Others delete the source."""
     await ready(stage)
-    stage.platform.sources[stage.sources()[0]["id"]]["state"]["current"] = "deleted"
+    stage.vanish()
     await asyncio.sleep(1800)
 
 
@@ -131,14 +124,12 @@ EXHIBITS = (
     Exhibit(
         "fluxcd/flux2#5855",
         "An object that nobody has looked at yet passes for one that is in order, as it has no conditions.",
-        just_created,
-        lambda stage: stage.is_current(),
-        Habits(has_no_status_at_birth=True),
+        just_created, lambda stage: stage.is_current(), Habits(has_no_status_at_birth=True),
     ),
     Exhibit(
         "external-secrets/external-secrets#2401",
         "A request that fails is logged with the credential that it carries.",
-        refused_with_secret, is_shown, Habits(logs_what_it_sent=True), {("platform-write", 0): Fault.SERVER_ERROR},
+        refused_with_secret, is_shown, Habits(logs_what_it_sent=True), ((Site.CREATE, Fault.SERVER_ERROR),),
     ),
     Exhibit(
         "external-secrets/kubernetes-external-secrets#542",

@@ -1,66 +1,27 @@
-"""A textbook operator: create, then save the id; any error is a failure; look again every minute.
-
-Its habits are those that peers were published with, each a switch.
-"""
+"""A textbook operator: create, then save the id; any error is a failure; look again every minute."""
 
 import asyncio
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from tests.museum.scenery.cluster import PLURAL, SimulatedApi
-from tests.museum.scenery.network import SimulatedClient
-from tests.museum.scenery.platform import OPERATOR_KEY
-from tests.museum.scenery.values import clone
-from tests.museum.scenery.world import OperatorProcess, World
+from tests.museum.habits import Habits
+from tests.simulation.cluster import NAMESPACE, SOURCES
+from tests.simulation.platform import HUB_ID, OPERATOR_KEY
+from tests.simulation.process import OperatorProcess
+from tests.simulation.values import Json
+from tests.simulation.world import World
 
+from imagesources.platform.client import Connection, HostPolicy, PlatformClient
 from imagesources.platform.errors import PlatformError, Refused
 from imagesources.platform.models import Source
 from imagesources.reconcile.ports import KubernetesError
-
-Json = dict[str, Any]
 
 FINALIZER = "museum/naive"
 PENDING = "museum/create-pending"
 BEGUN = "museum/delete-begun"
 log = logging.getLogger("museum")
-
-
-@dataclass(frozen=True)
-class Habits:
-    """What a naive operator does; with none of them it is the textbook's."""
-
-    marks_pending: bool = False
-    """Notes that a create is pending, and refuses for ever to go on from there."""
-    keeps_ids_in_memory: bool = False
-    refuses_what_exists: bool = False
-    """Looks by name before it creates, and takes what it finds for somebody else's."""
-    finds_by_identifier: bool = False
-    """Takes whatever has the right name for its own."""
-    reads_its_cache: bool = False
-    """Decides by what the watch has shown last, its own writes not included."""
-    overlaps: bool = False
-    """Begins a pass while another over the same object runs."""
-    late_finalizer: bool = False
-    lets_go_at_once: bool = False
-    """Takes an accepted deletion for a finished one."""
-    deletes_again_and_again: bool = False
-    missing_is_failure: bool = False
-    """Cannot delete what is gone already."""
-    needs_secrets_to_delete: bool = False
-    deletes_by_name: bool = False
-    remembers_deletions_in_memory: bool = False
-    deletes_what_it_does_not_know: bool = False
-    absent_from_list_is_gone: bool = False
-    writes_until_equal: bool = False
-    only_edits_count: bool = False
-    writes_status_each_time: bool = False
-    ready_of_any_generation: bool = False
-    has_no_status_at_birth: bool = False
-    one_bad_object_stops_all: bool = False
-    logs_what_it_sent: bool = False
 
 
 class NaiveProcess(OperatorProcess):
@@ -69,19 +30,21 @@ class NaiveProcess(OperatorProcess):
     def __init__(self, number: int, world: World, habits: Habits) -> None:
         super().__init__(number, world)
         self.habits = habits
-        self.api = SimulatedApi(world.server)
-        self.client = SimulatedClient(world.network)
+        self.api = world.api_of(self)
+        self.server = world.server
+        connection = Connection("https://api.cycle.io", HUB_ID, "key-0")
+        self.client: PlatformClient = self._make_client(connection, HostPolicy(), on_call=None, before_call=None)
         self.cache: dict[str, Json] = {}
-        self.awake: dict[str, asyncio.Event] = {}
+        self.woken: dict[str, asyncio.Event] = {}
         self.ids: dict[str, str] = {}
         self.jobs: set[str] = set()
         self.generations: dict[str, int] = {}
 
     async def run(self) -> None:
         """List, watch, and look after each object in a task of its own."""
-        self.world.server.watch(self.number, self._seen)
-        async for body in self.api.list(PLURAL):
-            self._seen("ADDED", body)
+        self._spawn(self.api.watch(self._deliver))
+        async for body in self.api.list(SOURCES):
+            self._deliver(SOURCES, "ADDED", body)
         if self.habits.deletes_what_it_does_not_know:
             known = {body["status"].get("id") for body in self.cache.values()}
             async for source in self.client.list_sources():
@@ -89,40 +52,46 @@ class NaiveProcess(OperatorProcess):
                     await self.client.delete_source(source.id)
         await asyncio.Event().wait()
 
-    def _seen(self, kind: str | None, body: Json) -> None:
+    def failed(self, error: BaseException) -> None:
+        """What cannot decode an object ends, and nobody begins it again."""
+        if not isinstance(error, ValueError):
+            super().failed(error)
+
+    def _deliver(self, plural: str, kind: str | None, body: Json) -> None:
+        if plural != SOURCES:
+            return
         if self.habits.one_bad_object_stops_all:
-            _decode(self.world.server.objects.values())
+            _decode(self.server.of(SOURCES))
         name = body["metadata"]["name"]
         self.cache[name] = body
         if kind == "DELETED":
             return
         if self.habits.overlaps:
             self._spawn(self._try(name))
-        elif name in self.awake:
-            self.awake[name].set()
+        elif name in self.woken:
+            self.woken[name].set()
         else:
-            self.awake[name] = asyncio.Event()
+            self.woken[name] = asyncio.Event()
             self._spawn(self._look_after(name))
 
     def _spawn(self, work: Any) -> None:
         asyncio.get_running_loop().create_task(work)
 
     async def _look_after(self, name: str) -> None:
-        while ("default", name) in self.world.server.objects:
-            self.awake[name].clear()
+        while self.server.get(SOURCES, name):
+            self.woken[name].clear()
             pause = await self._try(name)
             try:
-                await asyncio.wait_for(self.awake[name].wait(), pause)
+                await asyncio.wait_for(self.woken[name].wait(), pause)
             except TimeoutError:
                 continue
-        del self.awake[name]
+        del self.woken[name]
 
     async def _try(self, name: str) -> float:
         """Make a pass, and tell how long to wait for the next."""
-        body: Json = {}
         try:
-            body = self.cache[name] if self.habits.reads_its_cache else await self.api.get(PLURAL, "default", name)
-            return await self._pass(clone(body))
+            body = self.cache[name] if self.habits.reads_its_cache else await self.api.get(SOURCES, NAMESPACE, name)
+            return await self._pass(body)
         except (PlatformError, KubernetesError, ValueError) as error:
             log.warning("failed: %s", error)
             return 5.0
@@ -152,7 +121,7 @@ class NaiveProcess(OperatorProcess):
             await self._patch(metadata, {"metadata": {"finalizers": [*metadata["finalizers"], FINALIZER]}})
 
     async def _patch(self, metadata: Json, change: Json, *, status: bool = False) -> None:
-        await self.api.patch(PLURAL, "default", metadata["name"], change, status=status)
+        await self.api.patch(SOURCES, NAMESPACE, metadata["name"], change, status=status)
 
     async def _find(self, body: Json) -> Source | None:
         source_id = self._id(body)
@@ -202,7 +171,7 @@ class NaiveProcess(OperatorProcess):
         details = dict(origin.get("details", {}))
         for key in [key for key in details if key.endswith("From")]:
             ref = details.pop(key)["secretKeyRef"]
-            secret = await self.api.read_secret("default", ref["name"])
+            secret = await self.api.read_secret(NAMESPACE, ref["name"])
             if secret is None:
                 raise ValueError(f"Secret {ref['name']} not found")
             details[key.removesuffix("From")] = self._parsed(ref["key"], secret.values[ref["key"]])

@@ -1,46 +1,34 @@
-"""The scene of an exhibit: the simulator's cluster, network and platform, with chosen faults instead of drawn ones."""
+"""The scene of an exhibit: the simulator without its judge, with faults in order instead of drawn ones."""
 
 import asyncio
 import io
 import logging
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from tests.museum.naive import Habits, NaiveProcess
-from tests.museum.scenery.loop import VirtualLoop, settle
-from tests.museum.scenery.schedule import Fault, Schedule
-from tests.museum.scenery.values import clone
-from tests.museum.scenery.world import OperatorProcess, World
-
-from imagesources.reconcile.ports import Secret
-
-Json = dict[str, Any]
-Faults = Mapping[tuple[str, int], Fault]
-"""By kind of request and its number, from 0."""
+from tests.museum.habits import Habits
+from tests.museum.naive import NaiveProcess
+from tests.simulation.cluster import SECRETS, SOURCES, Change
+from tests.simulation.play import in_virtual_time
+from tests.simulation.process import OperatorProcess
+from tests.simulation.schedule import Plan, Planned
+from tests.simulation.values import Json
+from tests.simulation.world import World
 
 NGINX: Json = {"type": "docker-hub", "details": {"target": "nginx:1"}}
 
 
-class Script(Schedule):
-    """Chosen faults; everything else takes a hundredth of a second and goes well.
+class Script(Plan):
+    """Faults in their order; everything else takes a hundredth of a second and goes well.
 
     Args:
         faults: what goes wrong.
         lag: seconds by which the watch is behind.
     """
 
-    def __init__(self, faults: Faults, lag: float) -> None:
-        super().__init__(seed=0, faults_left=0)
-        self._faults = faults
+    def __init__(self, faults: Iterable[Planned], lag: float) -> None:
+        super().__init__(list(faults))
         self._lag = lag
-        self._drawn = Counter[str]()
-
-    def draw(self, kind: str) -> Fault:
-        """Tell what was chosen for the next request of a kind."""
-        number = self._drawn[kind]
-        self._drawn[kind] += 1
-        return self._faults.get((kind, number), Fault.NONE)
 
     def delay(self) -> float:
         """How long a request or an answer travels."""
@@ -56,70 +44,74 @@ class Stage(World):
 
     Args:
         habits: those of a naive operator; None: the operator of this project.
-        faults: what goes wrong.
+        faults: what goes wrong, in this order, each at the first occasion after the one before.
         lag: seconds by which the watch is behind.
 
     Attributes:
         log: what the operator has logged, at debug.
     """
 
-    def __init__(self, habits: Habits | None, faults: Faults, lag: float) -> None:
-        super().__init__(Script(faults, lag))
+    def __init__(self, habits: Habits | None, faults: Iterable[Planned], lag: float) -> None:
+        self.script = Script(faults, lag)
+        super().__init__(self.script)
         self.habits = habits
         self.log = io.StringIO()
-        self.server.on_status = self.server.on_gone = lambda _body: None
-        self.network.on_change = lambda: None
+        self.dismiss_judge()
 
-    def start(self) -> OperatorProcess:
-        """Start the operator."""
-        if self.habits is None:
-            return super().start()
-        self.started += 1
-        process = NaiveProcess(self.started, self, self.habits)
-        self.processes.append(process)
-        process.start()
-        return process
+    def make_process(self) -> OperatorProcess:
+        """Make the operator."""
+        return NaiveProcess(self.started, self, self.habits) if self.habits else super().make_process()
 
     def restart(self) -> None:
         """Kill the operator and start another."""
         self.stop(self.processes[0])
         self.start()
 
-    def create(self, name: str = "web", /, **spec: Any) -> Json:
+    def create(self, name: str = "web", /, **spec: Any) -> None:
         """A person creates a resource."""
         spec = {"type": "direct", "identifier": name, "origin": NGINX, **spec}
-        body = self.server.create(name, spec | {"driftPolicy": "Correct", "managementPolicy": "Manage"})
+        spec |= {"driftPolicy": "Correct", "managementPolicy": "Manage"}
+        body = self.server.create(SOURCES, name, spec=spec)
         if self.habits and self.habits.has_no_status_at_birth:
-            body["status"] = {}
-        return body
+            self.server.objects[SOURCES, name] = body | {"status": {}}
 
     def edit(self, name: str = "web", /, **spec: Any) -> None:
         """A person changes a spec."""
-        self.server.edit(name, self.server.objects["default", name]["spec"] | spec)
+        self.server.edit(SOURCES, name, spec=self.server.objects[SOURCES, name]["spec"] | spec)
+
+    def delete(self, name: str = "web") -> None:
+        """A person deletes a resource."""
+        self.server.delete(SOURCES, name)
 
     def secret(self, **values: str) -> None:
         """A person creates a Secret named login."""
-        self.server.secrets["default", "login"] = Secret("uid", "1", labelled=True, type="Opaque", values=values)
+        self.server.create(SECRETS, "login", data=values)
+
+    def vanish(self) -> None:
+        """Others delete the source."""
+        (source,) = self.sources()
+        self.platform.set_state(source["id"], "deleted")
 
     def replay(self, body: Json) -> None:
         """A stale apiserver says again what was true once."""
-        for queue in self.server.watchers.values():
-            queue.put_nowait(("MODIFIED", clone(body)))
+        self.server.history.append(Change("MODIFIED", SOURCES, body))
+        for watcher in self.server.watchers.values():
+            watcher.set()
 
     def resource(self, name: str = "web") -> Json | None:
         """A resource, if it is there."""
-        return self.server.objects.get(("default", name))
+        return self.server.get(SOURCES, name)
 
     def is_ready(self, name: str = "web") -> bool:
         """Whether ``kubectl wait --for=condition=Ready`` would be content."""
-        body = self.server.objects["default", name]
+        body = self.server.objects[SOURCES, name]
         ready = {each["type"]: each for each in body["status"].get("conditions", ())}.get("Ready", {})
         at = body["metadata"]["generation"]
         return ready.get("status") == "True" and ready.get("observedGeneration", at) == at
 
     def is_current(self, name: str = "web") -> bool:
         """Whether kstatus takes a resource for settled: one that says nothing is."""
-        body = self.server.objects["default", name]
+        body = self.server.objects[SOURCES, name]
         generation = body["metadata"]["generation"]
         said = {each["type"]: each["status"] for each in body["status"].get("conditions", ())}
         seen = body["status"].get("observedGeneration", generation) == generation
@@ -138,32 +130,27 @@ class Stage(World):
         return sum(done == operation for done, _ in self.platform.writes)
 
 
-def perform(stage_of: Any, story: Any) -> Stage:
+def perform(stage: Stage, story: Callable[[Stage], Awaitable[None]]) -> Stage:
     """Play a story to its end, in virtual time; the stage is what is left."""
-    loop = VirtualLoop()
-    asyncio.set_event_loop(loop)
-    try:
-        return loop.run_until_complete(_play(stage_of, story))
-    finally:
-        loop.run_until_complete(settle())
-        asyncio.set_event_loop(None)
-        loop.close()
-
-
-async def _play(stage_of: Any, story: Any) -> Stage:
-    stage: Stage = stage_of()
     handler = logging.StreamHandler(stage.log)
     loggers = [logging.getLogger(name) for name in ("imagesources", "museum")]
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
     try:
-        stage.start()
-        await story(stage)
+        in_virtual_time(_play(stage, story))
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
             logger.setLevel(logging.NOTSET)
-        for process in stage.processes:
-            process.kill()
     return stage
+
+
+async def _play(stage: Stage, story: Callable[[Stage], Awaitable[None]]) -> None:
+    stage.furnish()
+    stage.start()
+    await asyncio.sleep(1.0)
+    stage.script.armed = True
+    await story(stage)
+    for process in stage.processes:
+        process.kill()

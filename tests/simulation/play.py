@@ -19,20 +19,23 @@ def play(schedule: Schedule, people: Callable[[World], Awaitable[None]] = act) -
         AssertionError: an invariant does not hold.
     """
     world = World(schedule)
-    try:
-        in_virtual_time(world.play(people))
-    except KeyboardInterrupt as error:
-        if type(error) is KeyboardInterrupt:
-            raise  # somebody at the keyboard
-        raise AssertionError(str(error)) from error
+    in_virtual_time(world.play(people))
     return world
 
 
 def in_virtual_time(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run something in a loop of its own, from time 0."""
+    """Run something in a loop of its own, from time 0.
+
+    Raises:
+        AssertionError: an invariant does not hold.
+    """
     loop = VirtualLoop()
     try:
         return loop.run_until_complete(work)
+    except KeyboardInterrupt as error:
+        if type(error) is KeyboardInterrupt:
+            raise  # somebody at the keyboard
+        raise AssertionError(str(error)) from error
     finally:
         loop.run_until_complete(_settle())
         loop.close()

@@ -3,22 +3,23 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.museum.scenery.loop import VirtualLoop, settle
-from tests.museum.scenery.people import act
-from tests.museum.scenery.platform import Platform
-from tests.museum.scenery.schedule import Schedule
-from tests.museum.scenery.values import clone
-from tests.museum.scenery.world import World
+from tests.simulation.cluster import SECRETS, SOURCES, Change
+from tests.simulation.people import act
+from tests.simulation.platform import Platform
+from tests.simulation.play import in_virtual_time
+from tests.simulation.process import OperatorProcess
+from tests.simulation.schedule import Schedule
+from tests.simulation.values import Json, merged
+from tests.simulation.world import World
 
 from imagesources.kube.recorder import Recorder
-from imagesources.reconcile.ports import Happening, Secret
+from imagesources.reconcile.ports import Happening
 from imagesources.resources.imagesource import ImageSource
-
-Json = dict[str, Any]
 
 SEEDS = range(40)
 _PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -38,47 +39,66 @@ class Listener(logging.Handler):
         self._said.append(f"log {record.levelname} {record.getMessage()} {fields} {trace}")
 
 
+class Sturdy(OperatorProcess):
+    """An operator whose defects are logged, as they are outside of the simulator."""
+
+    def failed(self, error: BaseException) -> None:
+        """See ``Process``."""
+
+
 class Telltale(World):
     """A world in which each origin has a credential, and the platform repeats it wherever it speaks of an error."""
 
     def __init__(self, schedule: Schedule, token: str, said: list[str]) -> None:
         super().__init__(schedule)
-        self.said = said
-        self.server.secrets["default", "login"] = Secret("uid", "7", labelled=True, type="", values={"token": token})
-        self.server.on_status = lambda body: said.append(f"status {json.dumps([body['status'], body['metadata']])}")
-        self.server.on_gone = lambda body: said.append(f"gone {body['metadata']['name']}")
-        self.network.on_change = lambda: _repeat(self.platform, token)
-        create = self.server.create
+        self._token = token
+        self._said = said
+        self.server.on_change = self._changed
+        self.server.create = _with_credentials(self.server.create)
+        self.server.edit = _with_credentials(self.server.edit)
+        platform, get, listed, job = self.platform, self.platform.get, self.platform.list, self.platform.job
+        platform.get = lambda source_id: self._failed(get(source_id))
+        platform.list = lambda: list(map(self._failed, listed()))
+        platform.job = lambda job_id: self._failed(job(job_id))
 
-        def with_credential(name: str, spec: Json) -> Json:
-            spec = clone(spec)
-            reference = {"secretKeyRef": {"name": "login", "key": "token"}}
-            spec["origin"]["details"] |= {"username": "ci", "tokenFrom": reference}
-            return create(name, spec)
+    def furnish(self) -> None:
+        """See ``World``."""
+        super().furnish()
+        self.server.create(SECRETS, "login", data={"token": self._token})
 
-        self.server.create = with_credential
+    def make_process(self) -> OperatorProcess:
+        """See ``World``."""
+        return Sturdy(self.started, self)
+
+    def _failed(self, answer: Json) -> Json:
+        error = {"message": f"pull failed: {self._token}", "time": "2026-01-01T00:00:00Z"}
+        return merged(answer, {"state": {"error": error}})
+
+    def _changed(self, change: Change, old: Json | None) -> None:
+        self.judge.changed(change, old)
+        if change.plural != SECRETS:
+            self._said.append(f"{change.kind} {json.dumps([change.body['status'], change.body['metadata']])}")
 
     async def run(self) -> None:
         """Let people and faults do their worst, and a while go by."""
-        try:
-            self.start()
-            await act(self)
-            await asyncio.sleep(900)
-            self.schedule.faults_left = 0
-            await asyncio.sleep(900)
-        finally:
-            for process in self.processes:
-                process.kill()
-            for task in self.network.late:
-                task.cancel()
+        self.start()
+        await act(self)
+        await asyncio.sleep(900)
+        self.schedule.faults_left = 0
+        await asyncio.sleep(900)
+        for process in self.processes:
+            process.kill()
 
 
-def _repeat(platform: Platform, token: str) -> None:
-    for source in platform.sources.values():
-        if "token" in source["origin"].get("details", {}):
-            source["state"]["error"] = {"message": f"pull failed: {token}", "time": "2026-01-01T00:00:00Z"}
-    for job in platform.jobs.values():
-        job["state"]["error"] = {"message": token}
+def _with_credentials(write: Callable[..., Json]) -> Callable[..., Json]:
+    reference = {"username": "ci", "tokenFrom": {"secretKeyRef": {"name": "login", "key": "token"}}}
+
+    def wrapped(plural: str, name: str, **content: Any) -> Json:
+        if plural == SOURCES:
+            content = merged(content, {"spec": {"origin": {"details": reference}}})
+        return write(plural, name, **content)
+
+    return wrapped
 
 
 def outputs(seed: int, token: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -88,18 +108,16 @@ def outputs(seed: int, token: str, monkeypatch: pytest.MonkeyPatch) -> list[str]
     def tell(_recorder: Recorder, resource: ImageSource, happening: Happening) -> None:
         said.append(f"event {resource.metadata.name} {happening}")
 
-    monkeypatch.setattr(Recorder, "tell", tell)
+    monkeypatch.setattr("tests.simulation.process._Silent.tell", tell)
+    monkeypatch.setattr("tests.simulation.judge.must", lambda *_: None)  # the judge knows of no credentials
     logger, listener, before = logging.getLogger("imagesources"), Listener(said), _metrics()
     logger.addHandler(listener)
     logger.setLevel(logging.DEBUG)
-    loop = VirtualLoop()
     try:
-        loop.run_until_complete(Telltale(Schedule(seed), token, said).run())
+        in_virtual_time(Telltale(Schedule(seed), token, said).run())
     finally:
         logger.removeHandler(listener)
         logger.setLevel(logging.NOTSET)
-        loop.run_until_complete(settle())
-        loop.close()
     after = _metrics()
     return said + [f"metric {name} {after[name] - before.get(name, 0):.6f}" for name in sorted(after)]
 
