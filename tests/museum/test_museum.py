@@ -49,6 +49,7 @@ def test_habits_are_published() -> None:
 def test_table() -> None:
     """The documentation lists these exhibits and no others, in this order, with what goes wrong."""
     text = (ROOT / "docs" / "never-wrong.md").read_text()
+    assert f"{len(EXHIBITS)} bugs" in text
     rows = re.findall(r"^\| \[([^]]+)\]\(([^)]+)\) \| (.+) \|$", text, flags=re.MULTILINE)
     assert rows == [(exhibit.bug, address(exhibit.bug), exhibit.wrong) for exhibit in EXHIBITS]
 
