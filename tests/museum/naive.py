@@ -33,8 +33,10 @@ class NaiveProcess(OperatorProcess):
         self.api = world.api_of(self)
         self.server = world.server
         connection = Connection("https://api.cycle.io", HUB_ID, "key-0")
-        self.client: PlatformClient = self._make_client(connection, HostPolicy(), on_call=None, before_call=None)
-        self.cache: dict[str, Json] = {}
+        self.client: PlatformClient = self._make_client(
+            connection, HostPolicy(), on_call=lambda *_: None, before_call=None
+        )
+        self.shown: dict[str, Json] = {}
         self.woken: dict[str, asyncio.Event] = {}
         self.ids: dict[str, str] = {}
         self.jobs: set[str] = set()
@@ -46,7 +48,7 @@ class NaiveProcess(OperatorProcess):
         async for body in self.api.list(SOURCES):
             self._deliver(SOURCES, "ADDED", body)
         if self.habits.deletes_what_it_does_not_know:
-            known = {body["status"].get("id") for body in self.cache.values()}
+            known = {body["status"].get("id") for body in self.shown.values()}
             async for source in self.client.list_sources():
                 if source.creator.id == OPERATOR_KEY and source.id not in known:
                     await self.client.delete_source(source.id)
@@ -63,7 +65,7 @@ class NaiveProcess(OperatorProcess):
         if self.habits.one_bad_object_stops_all:
             _decode(self.server.of(SOURCES))
         name = body["metadata"]["name"]
-        self.cache[name] = body
+        self.shown[name] = body
         if kind == "DELETED":
             return
         if self.habits.overlaps:
@@ -90,7 +92,7 @@ class NaiveProcess(OperatorProcess):
     async def _try(self, name: str) -> float:
         """Make a pass, and tell how long to wait for the next."""
         try:
-            body = self.cache[name] if self.habits.reads_its_cache else await self.api.get(SOURCES, NAMESPACE, name)
+            body = self.shown[name] if self.habits.reads_its_cache else await self.api.get(SOURCES, NAMESPACE, name)
             return await self._pass(body)
         except (PlatformError, KubernetesError, ValueError) as error:
             log.warning("failed: %s", error)
@@ -98,7 +100,7 @@ class NaiveProcess(OperatorProcess):
 
     async def _pass(self, body: Json) -> float:
         metadata = body["metadata"]
-        if self.habits.deletes_by_name and "deletionTimestamp" in self.cache[metadata["name"]]["metadata"]:
+        if self.habits.deletes_by_name and "deletionTimestamp" in self.shown[metadata["name"]]["metadata"]:
             return await self._delete_named(body["spec"]["identifier"])
         if "deletionTimestamp" in metadata:
             return await self._delete(body)

@@ -107,7 +107,7 @@ class Stage(World):
         body = self.server.objects[SOURCES, name]
         ready = {each["type"]: each for each in body["status"].get("conditions", ())}.get("Ready", {})
         at = body["metadata"]["generation"]
-        return ready.get("status") == "True" and ready.get("observedGeneration", at) == at
+        return bool(ready.get("status") == "True" and ready.get("observedGeneration", at) == at)
 
     def is_current(self, name: str = "web") -> bool:
         """Whether kstatus takes a resource for settled: one that says nothing is."""
