@@ -42,6 +42,8 @@ class SimulatedApi:
     def __init__(self, server: Apiserver, caller: Caller) -> None:
         self._server = server
         self._caller = caller
+        self.place = 0
+        """How far the watch has got in the history."""
 
     async def list(self, plural: str, _namespace: str | None = None) -> AsyncIterator[Json]:
         """See ``KubernetesApi``."""
@@ -110,19 +112,19 @@ class SimulatedApi:
         """Deliver a list and all changes after it, in their order, each a while later; a broken watch lists again."""
         caller, history = self._caller, self._server.history
         wake = self._server.watchers[caller.number] = asyncio.Event()
-        place = self._relist(deliver)
+        self.place = self._relist(deliver)
         while True:
-            while place < len(history):
+            while self.place < len(history):
                 await caller.awake()
                 fault = caller.schedule.draw(Site.WATCH)
                 if fault is Fault.GAP:
                     await asyncio.sleep(2.0)
-                    place = self._relist(deliver)
+                    self.place = self._relist(deliver)
                     continue
                 await asyncio.sleep(15.0 if fault is Fault.LAG else caller.schedule.watch_delay())
                 await caller.awake()
-                change: Change = history[place]
-                place += 1
+                change: Change = history[self.place]
+                self.place += 1
                 for _ in range(2 if fault is Fault.REPEATED else 1):
                     deliver(change.plural, change.kind, change.body)
             wake.clear()
