@@ -91,8 +91,9 @@ def around(path: str) -> tuple[Json, Json]:
 
 
 def test_everything_is_accepted(cluster: Cluster) -> None:
-    """A strict apiserver takes each object of each combination and value, and lets each Pod in as a restricted one."""
+    """A strict apiserver takes each object of each combination, with long names too, each Pod as a restricted one."""
     every = [at_home(values) for values in [*MATRIX.values(), *(each for path in OTHERS for each in around(path))]]
+    every.append(rendered(f"--namespace={HOME}", release="r" * 53))
     distinct = {json.dumps(each): each for objects in every for each in [*objects, *pods(objects)]}
     run_kubectl(cluster, *DRY_RUN, input=joined(distinct.values()))
 
@@ -201,6 +202,24 @@ def test_platform_host_is_allowed() -> None:
         "--allow-host=cycle.example.com:8443",
         "--allow-host=b.example.com",
     ]
+
+
+def test_platform_port_is_let_through() -> None:
+    """The network policy lets the operator reach what it may talk to, on each port once."""
+    hub = HUBS["platform"] | {"allowedNamespaces": EVERYBODY}
+    hosts = ["b.example.com:9443", "c.example.com:9443", "d.example.com"]
+    (policy,) = of(rendered(hub=hub, allowHosts=hosts, networkPolicy={"enabled": True}), "NetworkPolicy")
+    _, egress = policy["spec"]["egress"]
+    assert [each["port"] for each in egress["ports"]] == [443, 6443, 8443, 9443]
+
+
+def test_alerts_lead_to_the_runbook() -> None:
+    """Each alert's link is to its part of the runbook, wherever that is."""
+    rules = {"create": True, "runbook": "https://docs.example.com/runbook"}
+    (found,) = of(rendered(metrics={"rules": rules}), "PrometheusRule")
+    alerts = [rule for group in found["spec"]["groups"] for rule in group["rules"]]
+    links = {rule["annotations"]["runbook_url"] for rule in alerts}
+    assert links == {f"https://docs.example.com/runbook#{rule['alert'].lower()}" for rule in alerts}
 
 
 def _arguments(deployment: Json) -> list[str]:

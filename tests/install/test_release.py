@@ -1,6 +1,7 @@
 """Releases by the real Helm: what people's own charts say survives, and ours is installed, upgraded and rolled back."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,18 @@ def test_operator_is_installed_and_changed(cluster: Cluster) -> None:
     assert kubectl.list("deployments") == []
     crds = kubectl("get", "crds", "--output=name")
     assert "imagesources.images.cycle.io" in crds
+
+
+def test_refused_uninstall_is_rolled_back(cluster: Cluster) -> None:
+    """After an uninstall that failed before it began, the documented rollback makes an upgrade possible again."""
+    helm = Helm(cluster, HOME)
+    orphan = ("upgrade", "leaving", "CHART", "--reuse-values", "--set=uninstall.orphan=true")
+    said = helm("install", "leaving", "CHART")
+    with pytest.raises(AssertionError, match="uninstall not ready"):
+        helm("uninstall", "leaving", "--timeout=500ms")  # no node runs the Job, so it never says yes
+    with pytest.raises(AssertionError, match="has no deployed releases"):
+        helm(*orphan)
+    (rollback,) = re.findall(r"helm (rollback .*) --namespace", said)
+    helm(*rollback.split())
+    assert "lets all ImageSources go" in helm(*orphan)
+    helm("uninstall", "leaving", "--no-hooks")

@@ -21,6 +21,9 @@ _KEPT = (
     "maxItems", "minProperties", "maxProperties",
 )  # fmt: skip
 
+_UNPRUNED = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+"""Flux prunes the admission policy that protects the CRDs first; with a CRD all its resources are deleted."""
+
 
 def crd(kind: type[Resource]) -> Json:
     """Write the CustomResourceDefinition of a kind (``apiextensions.k8s.io/v1``)."""
@@ -28,7 +31,7 @@ def crd(kind: type[Resource]) -> Json:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}"},
+        "metadata": {"name": f"{plural}.{GROUP}", "annotations": dict(_UNPRUNED)},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced" if kind.namespaced else "Cluster",
