@@ -1,15 +1,13 @@
 """The composition root: puts settings, hubs, embedded platform, engine and kopf together, and takes them apart."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from random import uniform
 
 from prometheus_client import REGISTRY
 
-from imagesources.embedded import EmbeddedPlatform, Options
+from imagesources.embedded import EmbeddedHubs
 from imagesources.hubs.directory import HubDirectory
 from imagesources.hubs.hub import HubKey
 from imagesources.kube.api import Json, KubernetesApi, unfenced
@@ -19,18 +17,17 @@ from imagesources.kube.handlers import Handlers
 from imagesources.kube.health import Health
 from imagesources.kube.hubs import HubController
 from imagesources.kube.lease import Lease, new_identity
+from imagesources.kube.lists import Lists
 from imagesources.kube.port import KubernetesPort
 from imagesources.kube.probes import serving
 from imagesources.kube.recorder import Recorder
 from imagesources.kube.scrape import Scrape
 from imagesources.kube.selector import Selector
 from imagesources.kube.watch import Watch
-from imagesources.platform.client import Connection
 from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import Next
-from imagesources.reconcile.ports import Key, KubernetesError, Vanished
+from imagesources.reconcile.ports import Key
 from imagesources.reconcile.queue import WorkQueue
-from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 from imagesources.telemetry import log
@@ -41,7 +38,7 @@ from imagesources.telemetry.metrics import LEADER
 class Operator:
     """The operator as a whole; ``async with Operator.start(…)`` runs it until the end of the context."""
 
-    def __init__(self, api: KubernetesApi, settings: Settings, embedded: "EmbeddedHubs | None") -> None:
+    def __init__(self, api: KubernetesApi, settings: Settings, embedded: EmbeddedHubs | None) -> None:
         self.api = api
         self.settings = settings
         self.shard = Selector.parse(settings.shard_selector)
@@ -73,6 +70,7 @@ class Operator:
             controller.reconcile, lambda key: key, 1, is_open=False, name="hubs"
         )
         self.handlers = Handlers(self.cache, self.engine, controller, self.sources, self.hub_queue)
+        self.lists = Lists(api, settings, self.directory, self.handlers)
         self.scrape = Scrape((self.sources, self.hub_queue), self.engine, self.cache, controller, self._serves)
         self.watch: Watch | None = None
         self.health = Health(settings, (self.sources, self.hub_queue))
@@ -98,9 +96,7 @@ class Operator:
         async with AsyncExitStack() as stack:
             api = await KubernetesApi.connect(kubeconfig)
             stack.push_async_callback(api.aclose)
-            embedded = (
-                await stack.enter_async_context(EmbeddedHubs.serve(settings)) if settings.embedded_database else None
-            )
+            embedded = await stack.enter_async_context(_embedded(settings)) if settings.embedded_database else None
             operator = cls(api, settings, embedded)
             stack.push_async_callback(operator.directory.aclose)
             log.info("listening on %s", stack.enter_context(serving(settings.listen, operator.health.pages)))
@@ -124,12 +120,12 @@ class Operator:
         """Read what is there and watch it; then, once it is this operator's turn, work."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.health.show_life())
-            await self._read()
+            await self.lists.read()
             self.watch = Watch(kubeconfig, self.settings, self._on_event, asyncio.get_running_loop())
             self.watch.start()
             self.health.watch, self.health.synced = self.watch, True
             log.info("ready; ImageSources: %d, hubs: %d", len(self.cache.resources), len(self.handlers.hubs.hubs))
-            group.create_task(self._clean())
+            group.create_task(self.lists.keep_clean())
             if self.lease:
                 await self.lease.acquire()
                 group.create_task(_end(self.lease, on_lost))
@@ -153,27 +149,6 @@ class Operator:
                 await lease.release()
         if self.watch:
             await asyncio.to_thread(self.watch.stop, 10.0)
-
-    async def _read(self) -> None:
-        """Read everything; a missing apiserver or CRD is waited for."""
-        for failures in itertools.count():
-            try:
-                await self._prime()
-                break
-            except KubernetesError as error:
-                hint = "; are the CRDs of crds/ installed?" if isinstance(error, Vanished) else ""
-                log.warning("the resources cannot be listed yet: %s%s", error, hint)
-                await asyncio.sleep(uniform(0.5, 1) * min(30.0, 2.0**failures))  # noqa: S311 - jitter, not a secret
-
-    async def _prime(self) -> None:
-        if not self.settings.namespaces:
-            self.directory.namespace_labels = await self.api.namespace_labels()
-        for kind in (Hub,) if self.settings.namespaces else (Hub, ClusterHub):
-            for body in await self._list(kind.plural):
-                body.setdefault("kind", kind.__name__)
-                self.handlers.hub_seen(body)
-        for body in await self._list(ImageSource.plural):
-            self.handlers.source_seen(body)
 
     async def _work(self) -> None:
         """Connect the hubs, then begin with what the queues have collected."""
@@ -200,31 +175,6 @@ class Operator:
             return await self.engine.reconcile(key)
         self.engine.forget(resource.metadata.uid)
         return Next()
-
-    async def _clean(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.relist)
-            await self._prune()
-
-    async def _list(self, plural: str) -> list[Json]:
-        places = self.settings.namespaces or (None,)
-        if plural == ClusterHub.plural:
-            places = (None,)
-        return [body for namespace in places async for body in self.api.list(plural, namespace)]
-
-    async def _prune(self) -> None:
-        """Drop what vanished while no watch was connected: kopf lists again, but cannot tell what is missing."""
-        try:
-            listed = {
-                (body["metadata"]["namespace"], body["metadata"]["name"]) for body in await self._list("imagesources")
-            }
-            for namespace, name in self.cache.resources.keys() - listed:
-                try:
-                    self.handlers.source_seen(await self.api.get("imagesources", namespace, name))
-                except Vanished:
-                    self.handlers.source_gone((namespace, name))
-        except KubernetesError as error:
-            log.warning("the cache could not be cleaned: %s", error)
 
     def _on_event(self, plural: str, kind: str | None, body: Json) -> None:
         gone = kind == "DELETED"
@@ -256,6 +206,12 @@ class Operator:
         return self.directory.resolve(key[0], resource.spec.hub_ref if resource else None)
 
 
+def _embedded(settings: Settings) -> AbstractAsyncContextManager[EmbeddedHubs]:
+    return EmbeddedHubs.serve(
+        settings.embedded_database, step_seconds=settings.embedded_step_seconds, key_name=settings.lease
+    )
+
+
 async def _end(lease: Lease, on_lost: Callable[[], None]) -> None:
     """End with the lease: from then on whatever would write waits for ever."""
     await lease.lost()
@@ -267,28 +223,3 @@ def _failed(error: BaseException | None, on_lost: Callable[[], None]) -> None:
     """A defect: what never ends has ended."""
     log.error("the operator has failed", exc_info=error)
     on_lost()
-
-
-class EmbeddedHubs:
-    """The embedded platform of this process, asked for over HTTP like any other."""
-
-    def __init__(self, platform: EmbeddedPlatform, key_name: str) -> None:
-        self._platform = platform
-        self._key_name = key_name
-        self._opened: dict[str, Connection] = {}
-
-    @classmethod
-    @asynccontextmanager
-    async def serve(cls, settings: Settings) -> AsyncIterator["EmbeddedHubs"]:
-        """Serve it on a free port of loopback."""
-        options = Options(step_seconds=settings.embedded_step_seconds)
-        async with EmbeddedPlatform.open(settings.embedded_database, options=options) as platform:
-            yield cls(platform, settings.lease)
-
-    async def open(self, name: str) -> tuple[Connection, str]:
-        """Open a hub by name, with a key that lives until an operator of the same shard opens it."""
-        if name not in self._opened:
-            hub_id = await self._platform.ensure_hub(name)
-            key = await self._platform.issue_key(hub_id, name=self._key_name)
-            self._opened[name] = Connection(self._platform.url, hub_id, key)
-        return self._opened[name], self._platform.instance

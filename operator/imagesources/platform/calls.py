@@ -13,8 +13,9 @@ from typing import Any, Self, TypedDict, TypeVar
 from pydantic import ValidationError
 
 from imagesources.platform.errors import NotSent, Unanswered
+from imagesources.platform.hosts import HostPolicy
 from imagesources.platform.models import ApiModel, Json, Resource
-from imagesources.platform.transport import Connection, HostPolicy, Limits, OnCall, Transport
+from imagesources.platform.transport import Connection, Limits, OnCall, Transport
 
 BeforeCall = Callable[[], Awaitable[None]]
 """Awaited before each request."""

@@ -5,13 +5,14 @@ itself asks for image sources and jobs alone. What all calls have in common stan
 """
 
 from imagesources.platform.calls import MAX_PAGES, PAGE_SIZE, BeforeCall, Order
+from imagesources.platform.hosts import HostPolicy
 from imagesources.platform.images import ImageCalls
 from imagesources.platform.integrations import IntegrationCalls
 from imagesources.platform.jobs import JobCalls
 from imagesources.platform.notifications import NotificationCalls
 from imagesources.platform.roles import RoleCalls
 from imagesources.platform.sources import Listing, SourceCalls
-from imagesources.platform.transport import Connection, HostPolicy, Limits, OnCall
+from imagesources.platform.transport import Connection, Limits, OnCall
 
 __all__ = [
     "MAX_PAGES",

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from ipaddress import ip_address
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -21,6 +20,7 @@ from yarl import URL
 from imagesources.platform.answers import Answer, read
 from imagesources.platform.codes import known
 from imagesources.platform.errors import NotSent, PlatformError, Refused, Unanswered
+from imagesources.platform.hosts import HostPolicy, is_printable, origin_of
 from imagesources.platform.models import Json
 from imagesources.telemetry import tracing
 
@@ -62,62 +62,6 @@ class Limits:
     body: int = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class HostPolicy:
-    """Which platforms may be called at all; whoever writes a Hub does not decide this.
-
-    Attributes:
-        official: the host that is always allowed, with https on its default port.
-        allow_hosts: HOST (on the scheme's default port) or HOST:PORT, from ``--allow-host``.
-        allow_http: plain http to allowed hosts that are loopback addresses, from ``--allow-http``.
-    """
-
-    official: str = "api.cycle.io"
-    allow_hosts: tuple[str, ...] = ()
-    allow_http: bool = False
-
-    def objection(self, url: str) -> str:
-        """Returns why this URL must not be called, naming the flag that would allow it, or ""."""
-        target = _origin(url)
-        if target is None:
-            return "the url must be https://HOST or https://HOST:PORT and nothing more"
-        place = target.host_port_subcomponent  # without the scheme's default port
-        if target.scheme == "http" and not _is_loopback(target.raw_host or ""):
-            return "plain http is possible on loopback only: use https"
-        allowed = [_origin(f"{target.scheme}://{host}") for host in self.allow_hosts]
-        official = target.scheme == "https" and place == self.official
-        if not official and place not in [host.host_port_subcomponent for host in allowed if host]:
-            return f"{place} is not allowed: the operator needs --allow-host {place}"
-        if target.scheme == "http" and not self.allow_http:
-            return "plain http is not allowed: the operator needs --allow-http"
-        return ""
-
-
-def _origin(url: str) -> URL | None:
-    """Returns scheme, host and port; None if the URL is broken or says more than that."""
-    if not _is_printable(url):  # a URL parser would drop newlines silently
-        return None
-    try:
-        target = URL(url)
-        origin = target.origin()
-    except ValueError:
-        return None
-    says_more = target.user is not None or target.password is not None or target.path != "/" or target.query_string
-    return None if origin.scheme not in ("http", "https") or says_more or target.fragment else origin
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_printable(text: str) -> bool:
-    """Tells whether there is something, in visible ASCII alone: nothing that could end a header line."""
-    return text != "" and all("!" <= character <= "~" for character in text)
-
-
 class Transport:
     """Requests to one hub over one session; creating it does no I/O."""
 
@@ -127,9 +71,9 @@ class Transport:
         self._connection = connection
         self._limits = limits or Limits()
         self._on_call = on_call
-        self._origin = _origin(connection.url)
+        self._origin = origin_of(connection.url)
         self._objection = policy.objection(connection.url)
-        if not (_is_printable(connection.api_key) and _is_printable(connection.hub_id)):
+        if not (is_printable(connection.api_key) and is_printable(connection.hub_id)):
             self._objection = "the API key or the hub id is empty or has spaces, newlines or other such characters"
         self._session: aiohttp.ClientSession | None = None
 

@@ -1,0 +1,76 @@
+"""What there is, read as a whole: before the first watch, and again and again for what a watch does not tell."""
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+from random import uniform
+
+from imagesources.hubs.directory import HubDirectory
+from imagesources.kube.api import Json, KubernetesApi
+from imagesources.kube.handlers import Handlers
+from imagesources.reconcile.ports import KubernetesError, Vanished
+from imagesources.resources.hub import ClusterHub, Hub
+from imagesources.resources.imagesource import ImageSource
+from imagesources.settings import Settings
+from imagesources.telemetry import log
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Lists of all that is served.
+
+    Attributes:
+        api: the apiserver.
+        settings: which namespaces, and how often what vanished is looked for.
+        directory: gets the labels of namespaces, which decide who may use a ClusterHub.
+        handlers: told of each object.
+    """
+
+    api: KubernetesApi
+    settings: Settings
+    directory: HubDirectory
+    handlers: Handlers
+
+    async def read(self) -> None:
+        """Read everything; a missing apiserver or CRD is waited for."""
+        for failures in itertools.count():
+            try:
+                await self._read_once()
+                break
+            except KubernetesError as error:
+                hint = "; are the CRDs of crds/ installed?" if isinstance(error, Vanished) else ""
+                log.warning("the resources cannot be listed yet: %s%s", error, hint)
+                await asyncio.sleep(uniform(0.5, 1) * min(30.0, 2.0**failures))  # noqa: S311 - jitter, not a secret
+
+    async def keep_clean(self) -> None:
+        """Drop what vanished while no watch was connected: kopf lists again, but cannot tell what is missing."""
+        while True:
+            await asyncio.sleep(self.settings.relist)
+            try:
+                await self._drop_vanished()
+            except KubernetesError as error:
+                log.warning("the cache could not be cleaned: %s", error)
+
+    async def _read_once(self) -> None:
+        if not self.settings.namespaces:
+            self.directory.namespace_labels = await self.api.namespace_labels()
+        for kind in (Hub,) if self.settings.namespaces else (Hub, ClusterHub):
+            for body in await self._list(kind.plural):
+                body.setdefault("kind", kind.__name__)
+                self.handlers.hub_seen(body)
+        for body in await self._list(ImageSource.plural):
+            self.handlers.source_seen(body)
+
+    async def _drop_vanished(self) -> None:
+        listed = {
+            (body["metadata"]["namespace"], body["metadata"]["name"]) for body in await self._list(ImageSource.plural)
+        }
+        for namespace, name in self.handlers.cache.resources.keys() - listed:
+            try:
+                self.handlers.source_seen(await self.api.get(ImageSource.plural, namespace, name))
+            except Vanished:
+                self.handlers.source_gone((namespace, name))
+
+    async def _list(self, plural: str) -> list[Json]:
+        places = (None,) if plural == ClusterHub.plural else self.settings.namespaces or (None,)
+        return [body for namespace in places async for body in self.api.list(plural, namespace)]
