@@ -163,7 +163,9 @@ def test_delete(stage: Scene) -> None:
     assert len(spent.writes) == 3
     assert spent.writes[-1].body["metadata"]["finalizers"] == []
     assert wait_for(lambda: len(stage.told("delete")) == 3, what="the Events")
-    assert {reason for reason, _ in stage.told("delete")} == {"Created", "Deleting", "Deleted"}
+    told = dict(stage.told("delete"))
+    assert set(told) == {"Created", "Deleting", "Deleted"}
+    assert told["Deleted"].endswith(f"job {jobs[0]['id']} is completed, 2/2 tasks")
 
 
 def test_delete_waits_for_the_platform(stage: Scene) -> None:

@@ -1,8 +1,13 @@
 """The brake: how many sources may be touched within a while, and what a release lets go on."""
 
-import pytest
+from collections.abc import Iterable
+from datetime import timedelta
 
-from imagesources.hubs.brake import Brake
+import pytest
+from tests.support.builders import NOW
+
+from imagesources.hubs.brake import Brake, Note
+from imagesources.kube.hub_status import counted_of, note_of
 from imagesources.resources.hub import Brake as BrakeSpec
 from imagesources.resources.hub import BrakeStatus
 
@@ -108,7 +113,7 @@ def test_another_connection() -> None:
     after.take_over(counted)
     assert touch(after, "d") == ""
     inheriting = brake()
-    inheriting.inherit(3, 0.0, 0.0)
+    inheriting.inherit(Note(others=3, at=0.0))
     heir = brake()
     heir.take_over(inheriting)
     assert touch(heir, "d") == ""
@@ -117,35 +122,66 @@ def test_another_connection() -> None:
     assert touch(released(stopped), "d") == "d"
 
 
-def noting(found: Brake, names: str, *, total: int, now: float = 0.0) -> list[int]:
-    """Touches sources, notes what is to be noted before each, and returns those notes."""
+NAMES = [chr(ord("A") + number) for number in range(60)]
+
+
+def noting(found: Brake, names: Iterable[str], *, total: int, now: float = 0.0) -> list[int]:
+    """Touches sources, notes what is to be noted before each, and returns how many each note speaks of."""
     notes = []
     for name in names:
         assert found.allows(name, total, now)
-        if (count := found.to_note(now)) is not None:
-            found.noted = (count, now)
-            notes.append(count)
+        if note := found.to_note(now):
+            found.noted = note
+            notes.append(len(note.touched) + note.others)
+        assert len(found.noted.touched) + found.noted.others >= len(found.touched)
     return notes
 
 
 @pytest.mark.parametrize(
-    ("total", "notes"), [(10, [1, 2, 3]), (40, [2, 4, 6, 8, 10, 12]), (100, [4, 8, 12, 16, 20, 24, 28, 30])]
+    ("total", "notes"),
+    [
+        (10, [1, 2, 3]),
+        (60, list(range(1, 19))),
+        (80, [*range(1, 21), 23, 24]),
+        (200, [*range(1, 21), 27, 34, 41, 48, 55, 60]),
+    ],
 )
 def test_notes(total: int, notes: list[int]) -> None:
-    """What is noted is never less than what is touched, and of many sources not each is noted by itself."""
+    """Each of few sources is noted by its id; of many the rest is a number, and never are fewer noted than touched."""
     found = brake()
-    names = "abcdefghijklmnopqrstuvwxyzABCD"[: total * 3 // 10]
-    assert noting(found, names, total=total) == notes
+    assert noting(found, NAMES[: total * 3 // 10], total=total) == notes
     assert found.to_note(0.0) is None
 
 
-def test_notes_grow_old() -> None:
-    """A note that is as old as the window is written again, though it says enough."""
+def test_notes_of_the_newest() -> None:
+    """Those that are noted by id are the ones that count longest."""
     found = brake()
-    assert noting(found, "abcd", total=40) == [2, 4]
-    assert noting(found, "ef", total=40, now=WINDOW - 1) == [6]
-    assert noting(found, "e", total=40, now=WINDOW) == []
-    assert noting(found, "e", total=40, now=2 * WINDOW - 1) == [2]
+    noting(found, NAMES[:25], total=1000)
+    noting(found, [NAMES[0]], total=1000, now=1.0)
+    note = found.to_note(WINDOW)
+    assert note
+    assert list(note.touched)[:2] == [NAMES[0], NAMES[24]]
+    assert (len(note.touched), note.others) == (20, 5 + 30)
+
+
+def test_touched_again() -> None:
+    """A source that is touched again counts from then on, and so it is noted again."""
+    found = brake()
+    assert noting(found, "aa", total=10) == [1]
+    assert noting(found, "a", total=10, now=1.0) == [1]
+    assert found.noted.touched == {"a": 1.0}
+
+
+def test_notes_grow_old() -> None:
+    """A number that is as old as the window is written again, though it says enough; a name is not."""
+    found = brake()
+    noting(found, NAMES[:23], total=200)
+    assert (len(found.noted.touched), found.noted.others) == (20, 7)
+    assert found.to_note(WINDOW - 1) is None
+    assert found.to_note(WINDOW)
+    named = brake()
+    noting(named, "a", total=10)
+    assert named.to_note(WINDOW) is None
 
 
 def test_nothing_to_note() -> None:
@@ -156,23 +192,53 @@ def test_nothing_to_note() -> None:
 
 
 @pytest.mark.parametrize(("age", "left"), [(0, "cd"), (2 * WINDOW - 1, "cd"), (2 * WINDOW, "cdef")])
-def test_inherited(age: float, left: str) -> None:
-    """A restarted process allows what is left of what was noted, as long as any of that may be within the window."""
+def test_inherited_number(age: float, left: str) -> None:
+    """A restarted process allows what is left of a number, as long as any of it may be within the window."""
     found = brake(minimum=4)
-    found.inherit(2, age, 1000.0)
+    found.inherit(Note(others=2, at=1000.0 - age))
     assert touch(found, "cdefghi", now=1000.0) == left
     assert found.token
+
+
+@pytest.mark.parametrize(
+    ("now", "left"), [(WINDOW - 1, "abab"), (WINDOW, "abac"), (WINDOW + 9, "abac"), (WINDOW + 10, "abacd")]
+)
+def test_inherited_names(now: float, left: str) -> None:
+    """A source that an earlier process has touched is the same one here, and counts as long as it did there."""
+    found = brake(minimum=4)
+    found.inherit(Note({"b": 10.0, "a": 5.0, "x": 10.0, "y": 0.0}, at=10.0))
+    assert touch(found, left, now=now) == left
+    assert touch(found, "z", now=now) == ""
+
+
+def test_one_source_and_many_processes() -> None:
+    """However many processes touch the same source, it is one; each has what the one before it has noted."""
+    note = Note()
+    for number in range(30):
+        found = brake()
+        found.inherit(note)
+        assert noting(found, "ab", total=4, now=10.0 * number)
+        note = found.noted
+    assert (note.touched.keys(), note.others) == ({"a", "b"}, 0)
 
 
 def test_inherited_ends() -> None:
     """What was inherited does not count for ever, and a release ends it at once."""
     found = brake(minimum=3)
-    found.inherit(3, 0.0, 0.0)
+    found.inherit(Note(others=3, at=0.0))
     assert touch(found, "abc", now=2 * WINDOW) == "abc"
     again = brake(minimum=3)
-    again.inherit(3, 0.0, 0.0)
+    again.inherit(Note({"x": 0.0}, others=2, at=0.0))
     assert touch(again, "a") == ""
     assert touch(released(again), "abcd", now=1) == "abcd"
+
+
+def test_written_and_read() -> None:
+    """What one process writes another reads as its own, to the second, whatever its clock began with."""
+    note = Note({"a": 100.4, "b": 95.0}, others=3, at=100.6)
+    counted = counted_of(note, "token", NOW)
+    assert (counted.release, counted.sources[1].at) == ("token", NOW + timedelta(seconds=95))
+    assert note_of(counted, NOW + timedelta(seconds=90)) == Note({"a": 10.0, "b": 5.0}, others=3, at=11.0)
 
 
 def brake_engaged() -> Brake:

@@ -29,7 +29,7 @@ from imagesources.reconcile.model import (
     WatchJob,
 )
 from imagesources.resources.conditions import Condition, Reason
-from imagesources.resources.status import Drift, ImageSourceStatus
+from imagesources.resources.status import Drift, ImageSourceStatus, JobStatus
 
 NOTHING_SAID = ImageSourceStatus()
 WITH_ID = ImageSourceStatus(id=SOURCE_ID)
@@ -83,6 +83,24 @@ def test_deeds(step: Step, done: Done, before: ImageSourceStatus, told: tuple[st
         (happening.reason, happening.action, happening.warning) for happening in happenings(step, done, before, before)
     ]
     assert found == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("job", "end"),
+    [
+        (None, "is gone"),
+        (JobStatus(id=JOB_ID, action="delete", state="running"), "is gone"),
+        (JobStatus(id=JOB_ID, action="delete", state="completed", finished=NOW), f"; job {JOB_ID} is completed"),
+        (
+            JobStatus(id=JOB_ID, action="delete", state="completed", progress="2/2", finished=NOW),
+            f"; job {JOB_ID} is completed, 2/2 tasks",
+        ),
+    ],
+)
+def test_end_of_a_job(job: JobStatus | None, end: str) -> None:
+    """The end of a source says how its job ended, where that was seen."""
+    (told,) = happenings(Release(), Done(), ImageSourceStatus(id=SOURCE_ID, job=job), WITH_ID)
+    assert told.note.endswith(end)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,37 @@
 
 A wrong selector in a pruning tool, or a bad commit, looks like a lot of honest edits; the only difference is how many.
 
-A restart must not begin to count anew, or an operator that crashes often never stops. So a count is noted in the Hub's
-status before a source is touched, a little ahead, so that it need not be noted for each.
+A restart must not begin to count anew, or an operator that crashes often never stops. So a source is noted in the Hub's
+status before it is touched: by its id, so that it is one source to every later process too. Of very many the rest are
+a number, a little ahead, so that it need not be noted for each.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from secrets import token_hex
 
 from imagesources.resources.hub import Brake as BrakeSpec
 from imagesources.resources.hub import BrakeStatus, seconds
+
+_NAMED = 20
+"""How many sources are noted by id: twice what a Hub allows by default, and still nothing to scroll through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the Hub's status says was touched. Times are the loop's.
+
+    Attributes:
+        touched: when each of the newest sources was touched.
+        others: how many more may have been.
+        at: when the others were noted; for a window's length more may be touched without noting it again.
+    """
+
+    touched: Mapping[str, float] = field(default_factory=dict)
+    others: int = 0
+    at: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -26,8 +47,8 @@ class Brake:
         stopped: the sources that it has kept from being touched.
         released: those of them that a person has let go on, for as long as the window, and when that began.
         most: how many may be touched, as was found last.
-        before: how many an earlier process may have touched, and until when they count.
-        noted: how many the Hub's status says are touched, and when that was written.
+        before: how many more an earlier process may have touched, and until when they count.
+        noted: what the Hub's status says.
     """
 
     spec: BrakeSpec
@@ -38,7 +59,7 @@ class Brake:
     released: dict[str, float | None] = field(default_factory=dict)
     most: int = 0
     before: tuple[int, float] = (0, 0.0)
-    noted: tuple[int, float] = (0, float("-inf"))
+    noted: Note = Note()
 
     def allows(self, source_id: str, total: int, now: float) -> bool:
         """Tell whether a source may be touched, and count it; one too many engages the brake.
@@ -75,7 +96,7 @@ class Brake:
         if self.token and release == self.token:
             self.token = self.message = None
             self.touched.clear()
-            self.before, self.noted = (0, 0.0), (0, float("-inf"))
+            self.before, self.noted = (0, 0.0), Note()
             self.released = dict.fromkeys(self.stopped)
             self.stopped = set()
 
@@ -86,27 +107,28 @@ class Brake:
         self.touched, self.stopped, self.released = old.touched, old.stopped, old.released
         self.before, self.noted = old.before, old.noted
 
-    def inherit(self, count: int, age: float, now: float) -> None:
-        """Go on from what an earlier process has noted.
+    def inherit(self, note: Note) -> None:
+        """Go on from what an earlier process has noted."""
+        self.touched = OrderedDict(sorted(note.touched.items(), key=lambda item: item[1]))
+        self.before = (note.others, note.at + 2 * seconds(self.spec.window))
 
-        Args:
-            count: how many it may have touched.
-            age: seconds since it noted that; for a window's length it may have gone on without noting it again.
-            now: the loop's time.
-        """
-        self.before = (count, now + 2 * seconds(self.spec.window) - age)
-
-    def to_note(self, now: float) -> int | None:
+    def to_note(self, now: float) -> Note | None:
         """Tell what must be noted before the source that was allowed last is touched; None: what is noted will do."""
-        count = self._count(now)
-        noted, at = self.noted
-        if not count or (count <= noted and now < at + seconds(self.spec.window)):
+        named, before = self.noted.touched, self._before(now)
+        unnamed = before + sum(named.get(name) != at for name, at in self.touched.items())
+        if not unnamed or (unnamed <= self.noted.others and now < self.noted.at + seconds(self.spec.window)):
             return None
-        return max(count, min(self.most, count + self.most // 10))
+        newest = dict(islice(reversed(self.touched.items()), _NAMED))
+        others = self._count(now) - len(newest)
+        ahead = min(self.most - self._count(now), self.most // 10) if others else 0
+        return Note(newest, others + max(ahead, 0), now)
 
     def _count(self, now: float) -> int:
+        return len(self.touched) + self._before(now)
+
+    def _before(self, now: float) -> int:
         before, until = self.before
-        return len(self.touched) + (before if now < until else 0)
+        return before if now < until else 0
 
     def _is_released(self, source_id: str, now: float) -> bool:
         if source_id not in self.released:

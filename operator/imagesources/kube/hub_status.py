@@ -1,16 +1,17 @@
 """What a Hub says about itself. Pure."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from imagesources.hubs.brake import Note
 from imagesources.hubs.directory import Entry
 from imagesources.hubs.hub import CAPABILITY_OF, HubConnection
 from imagesources.hubs.trouble import Trouble
 from imagesources.platform.models import Source, SourceState
 from imagesources.resources import MARKER_PREFIX
 from imagesources.resources.conditions import Condition, ConditionType, Reason
-from imagesources.resources.hub import Capability, Hub, HubStatus, SourceCounts
+from imagesources.resources.hub import Capability, Counted, CountedSource, Hub, HubStatus, SourceCounts
 from imagesources.resources.imagesource import ImageSource
 
 _NAMED = 5
@@ -59,6 +60,31 @@ def trouble_of_entry(entry: Entry) -> Trouble | None:
     if connection.trouble is None and connection.inventory.completed is None:
         return Trouble(Reason.PENDING, "the hub's sources are being listed for the first time")
     return connection.trouble
+
+
+def counted_of(note: Note, release: str, zero: datetime) -> Counted:
+    """Write what a brake has noted, to the second.
+
+    Args:
+        note: what is to be noted.
+        release: the Hub's spec.releaseBrake.
+        zero: when the loop's clock was zero.
+    """
+
+    def moment(at: float) -> datetime:
+        return zero + timedelta(seconds=round(at))
+
+    sources = tuple(CountedSource(id=name, at=moment(at)) for name, at in note.touched.items())
+    return Counted(sources=sources, others=note.others, at=moment(note.at), release=release)
+
+
+def note_of(counted: Counted, zero: datetime) -> Note:
+    """Read it again, in another process."""
+
+    def moment(at: datetime) -> float:
+        return (at - zero).total_seconds()
+
+    return Note({source.id: moment(source.at) for source in counted.sources}, counted.others, moment(counted.at))
 
 
 def _ready(resource: Hub, entry: Entry, pinned: int, now: datetime) -> Condition:

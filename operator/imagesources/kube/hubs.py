@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from imagesources.hubs.budget import CallBudget
@@ -12,7 +12,7 @@ from imagesources.hubs.hub import HubConnection, HubKey, hub_name
 from imagesources.hubs.trouble import Trouble
 from imagesources.kube.api import Fence, KubernetesApi, unfenced
 from imagesources.kube.cache import Cache, version_of
-from imagesources.kube.hub_status import describe
+from imagesources.kube.hub_status import counted_of, describe, note_of
 from imagesources.kube.port import merge_patch
 from imagesources.kube.uninstall import needs_operator
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
@@ -22,7 +22,7 @@ from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
 from imagesources.resources.conditions import Reason
-from imagesources.resources.hub import ClusterHub, Counted, Hub
+from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
@@ -156,8 +156,7 @@ class HubController:
         hub.brake.restore(resource.status.brake, resource.spec.release_brake)
         counted = (resource.status.counted or {}).get(self.shard)
         if counted and counted.release == (resource.spec.release_brake or ""):
-            age = (self.wall_clock() - counted.at).total_seconds()
-            hub.brake.inherit(counted.count, age, asyncio.get_running_loop().time())
+            hub.brake.inherit(note_of(counted, self._zero()))
         self.connected[key] = made_of
         self.directory.connect(key, resource, hub)
 
@@ -217,13 +216,16 @@ class HubController:
         async with self.noting:
             entry, resource = self.directory.entries.get(key), self.hubs.get(key)
             brake = entry.connection.brake if entry and entry.connection else None
-            now = asyncio.get_running_loop().time()
-            count = brake.to_note(now) if brake else None
-            if brake is None or resource is None or count is None:
+            note = brake.to_note(asyncio.get_running_loop().time()) if brake else None
+            if brake is None or resource is None or note is None:
                 return
-            counted = Counted(count=count, at=self.wall_clock(), release=resource.spec.release_brake or "")
-            await self._write(key, resource, {"status": {"counted": {self.shard: counted.to_json()}}}, status=True)
-            brake.noted = (count, now)
+            counted = counted_of(note, resource.spec.release_brake or "", self._zero()).to_json()
+            await self._write(key, resource, {"status": {"counted": {self.shard: counted}}}, status=True)
+            brake.noted = note
+
+    def _zero(self) -> datetime:
+        """Tell when the loop's clock was zero."""
+        return self.wall_clock() - timedelta(seconds=round(asyncio.get_running_loop().time()))
 
     async def _report(self, key: HubKey, resource: Hub) -> None:
         """Write the status where it says something new."""

@@ -15,7 +15,7 @@ from imagesources.reconcile.model import (
 )
 from imagesources.reconcile.ports import Happening
 from imagesources.resources.conditions import Condition
-from imagesources.resources.status import ImageSourceStatus
+from imagesources.resources.status import ImageSourceStatus, JobStatus
 
 
 def happenings(
@@ -62,10 +62,17 @@ def _deeds(step: Step, done: Done, before: ImageSourceStatus, *, orphan: bool, o
         case Release() if before.id and orphan:
             return [Happening("Orphaned", "Delete", f"source {before.id} stays on the platform, unmanaged")]
         case Release() if before.id:
-            return [Happening("Deleted", "Delete", f"source {before.id} is gone")]
+            return [Happening("Deleted", "Delete", f"source {before.id} is gone{_by_job(before.job)}")]
         case Rest(drift=drift) if drift and before.drift is None:
             return [Happening("Drifted", "Observe", f"{len(drift)} fields differ; see status.drift", warning=True)]
     return []
+
+
+def _by_job(job: JobStatus | None) -> str:
+    """Tell how the job ended, as far as it was seen."""
+    if job is None or job.finished is None:
+        return ""
+    return f"; job {job.id} is {job.state}" + (f", {job.progress} tasks" if job.progress else "")
 
 
 def _found(step: SaveId, *, observing: bool) -> Happening:

@@ -79,7 +79,7 @@ class Reason(StrEnum):
     REACHABLE = "Reachable", "Of a Hub: the platform answers and accepts the API key.", "Nothing to do."
     BRAKED = (
         "Braked",
-        "Of a Hub: too many sources would be deleted or rewritten at once; nothing is written to it.",
+        "Too many sources of a Hub would be deleted or rewritten at once; nothing is written to it.",
         "See status.brake of the Hub; if the change is meant, put its token into spec.releaseBrake.",
     )
 

@@ -172,11 +172,19 @@ class BrakeStatus(Model):
     message: str | None = Field(None, description="What would have changed.")
 
 
-class Counted(Model):
-    """How many sources were deleted or rewritten lately, or soon may have been: counts are noted a little ahead."""
+class CountedSource(Model):
+    """A source that was deleted or rewritten, or was about to be."""
 
-    count: int = Field(description="How many, at most.")
-    at: datetime = Field(description="When that was noted; it holds for the brake's window.")
+    id: str = Field(description="Id of the source.")
+    at: datetime = Field(description="When; it counts for the brake's window.")
+
+
+class Counted(Model):
+    """Which sources were deleted or rewritten lately; of very many the rest is a number, noted a little ahead."""
+
+    sources: tuple[CountedSource, ...] = Field((), description="The newest of them.")
+    others: int = Field(0, description="How many more, at most.")
+    at: datetime = Field(description="When that was noted.")
     release: str = Field("", description="spec.releaseBrake at that time: a release begins to count anew.")
 
 
@@ -194,7 +202,6 @@ class HubStatus(Model):
     counted: dict[str, Counted] | None = Field(
         None, description="What the brake has counted, by shard of the operator: a restarted one goes on from there."
     )
-    feed_connected: bool | None = Field(None, description="Whether the notifications of the hub are received.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field((), description="How the hub is.")
 
 
