@@ -1,5 +1,7 @@
 """What is generated from the models is checked in, and keeps what the apiserver needs of it."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,16 @@ def test_checked_in_files_are_current() -> None:
     """The folders ``crds`` and ``docs/reference`` hold what the models say, and nothing else; else: make generate."""
     found = [path for folder in ("crds", "docs/reference") for path in (ROOT / folder).iterdir()]
     assert {str(path.relative_to(ROOT)): path.read_text() for path in found} == render(ROOT)
+
+
+def test_files_do_not_depend_on_what_was_imported_before() -> None:
+    """Python takes a Literal for another of the same words in any order, and keeps the first: here the platform's."""
+    render_all = "import pathlib; from imagesources.resources.generate import render; print(render(pathlib.Path()))"
+    first, later = (
+        subprocess.run([sys.executable, "-c", before + render_all], cwd=ROOT, check=True, capture_output=True).stdout
+        for before in ("", "import imagesources.platform.client;")
+    )
+    assert first == later
 
 
 def test_main_writes_named_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

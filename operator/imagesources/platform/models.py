@@ -114,7 +114,7 @@ class Meta(ApiModel):
     images_count: ImagesCount | None = None
 
 
-SourceType = Literal["stack-build", "direct", "bucket"]
+SourceType = Literal["direct", "stack-build", "bucket"]  # in the order of the CRD, for which `SourceType | None` is cached
 
 
 class Source(Resource):
