@@ -114,7 +114,7 @@ class Meta(ApiModel):
     images_count: ImagesCount | None = None
 
 
-SourceType = Literal["direct", "stack-build", "bucket"]  # in the order of the CRD, for which `SourceType | None` is cached
+SourceType = Literal["direct", "stack-build", "bucket"]  # in the order of the CRD, as `SourceType | None` is cached
 
 
 class Source(Resource):
