@@ -5,6 +5,9 @@ import email.utils
 import gzip
 import json
 import time
+from collections.abc import Iterator
+from functools import reduce
+from typing import Any
 
 import pytest
 from tests.support import documents
@@ -17,6 +20,7 @@ from imagesources.platform.answers import MAX_RETRY_AFTER, retry_after
 from imagesources.platform.capabilities import CAPABILITIES
 from imagesources.platform.codes import DESCRIBED
 from imagesources.platform.errors import Refused, Unanswered
+from imagesources.platform.pointers import PROPERTIES, known_part
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -192,6 +196,25 @@ async def test_refusal() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("pointer", "shown"),
+    [
+        ("/origin/details/repo/auth/credentials/password", "/origin/details/repo/auth/credentials/password"),
+        ("/filter/state", "/filter/state"),
+        ("/capabilities/specific/12", "/capabilities/specific/12"),
+        ("/acl/roles/correct-horse/view", "/acl/roles"),
+        ("/correct-horse/battery", ""),
+        ("/name/1234/5678", "/name"),
+        ("name", ""),
+        ("/name" * 50, "/name" * 8),
+        (["/name"], ""),
+    ],
+)
+def test_pointer(pointer: object, shown: str) -> None:
+    """Of what the platform points at, the names that requests have are shown, and no word of its own."""
+    assert known_part(pointer) == shown
+
+
 async def test_refusal_of_authentication() -> None:
     """A 401 in the OAuth shape is the platform's refusal; the same shape elsewhere is nobody's."""
     oauth = {"error": "invalid_token", "error_description": f"{KEY} has expired"}
@@ -241,3 +264,25 @@ def test_codes_are_those_described() -> None:
     schemas = load_facts()["components"]["schemas"]
     assert set(schemas["Error"]["properties"]["code"]["enum"]) >= DESCRIBED
     assert set(schemas["Capability"]["enum"]) == set(CAPABILITIES)
+
+
+def test_properties_are_those_described() -> None:
+    """The names that a pointer may have are exactly those of the bodies of the requests in the facts."""
+    facts = load_facts()
+    bodies = [op["requestBody"] for ops in facts["paths"].values() for op in ops.values() if "requestBody" in op]
+    assert set(_names(facts, bodies, set())) == PROPERTIES
+
+
+def _names(facts: dict[str, Any], node: Any, seen: set[str]) -> Iterator[str]:
+    """Names of the properties in schemas, wherever they are."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _names(facts, each, seen)
+    elif isinstance(node, dict):
+        yield from node.get("properties", {})
+        where = node.get("$ref")
+        if where and where not in seen:
+            seen.add(where)
+            yield from _names(facts, reduce(lambda found, key: found[key], where.split("/")[1:], facts), seen)
+        for each in node.values():
+            yield from _names(facts, each, seen)

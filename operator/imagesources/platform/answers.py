@@ -1,7 +1,7 @@
 """What an HTTP answer means: the document asked for, a refusal, or nothing that can be relied on.
 
-Pure: a status, a few headers and a body go in; a document comes out, or a ``PlatformError`` is raised. Only codes
-and capabilities that are described, and JSON pointers, get into an exception, so that a hostile platform cannot make
+Pure: a status, a few headers and a body go in; a document comes out, or a ``PlatformError`` is raised. Only codes,
+capabilities and names of properties that are described get into an exception, so that a hostile platform cannot make
 the operator publish what it was sent, or what it makes up.
 """
 
@@ -18,11 +18,11 @@ from imagesources.platform.capabilities import CAPABILITIES
 from imagesources.platform.codes import DESCRIBED
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.platform.models import Json
+from imagesources.platform.pointers import known_part
 
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a platform that asks for more is asked again after that."""
 
-_POINTER = re.compile(r"(/([a-z_-]{1,40}|\d{1,4})){1,8}", re.ASCII)
 _SECONDS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
@@ -100,7 +100,7 @@ def _failure(operation: str, answer: Answer, document: Json) -> PlatformError:
         operation,
         status=status,
         code=code,
-        source=_shaped(_POINTER, details.get("source")),
+        source=known_part(details.get("source")),
         capability=capability if capability in CAPABILITIES else "",
         retry_after=wait,
     )
@@ -120,10 +120,6 @@ def _code(status: int, error: Any) -> str:  # noqa: ANN401 - any JSON
     if code in DESCRIBED and code.startswith(f"{status}."):
         return code
     return "" if code.startswith("5") else f"{status}.unknown"
-
-
-def _shaped(pattern: re.Pattern[str], value: Any) -> str:  # noqa: ANN401 - any JSON
-    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
 
 
 def retry_after(header: str) -> float | None:
