@@ -235,6 +235,29 @@ def test_adoption_of_a_claimed_source(stage: Scene, tenant: Tenant) -> None:
     assert stage.platform.get(victim)["name"] == "Owner"
 
 
+@pytest.mark.parametrize("spec", [{}, {"managementPolicy": "Observe"}], ids=["take over", "observe"])
+def test_adoption_without_permission(
+    stage: Scene, tenant: Tenant, request: pytest.FixtureRequest, spec: dict[str, str]
+) -> None:
+    """Where the Hub does not allow adoption, a source that was made elsewhere is neither taken over nor shown."""
+    name = f"taker-{request.node.callspec.indices['spec']}"
+    body = {"name": "Portal", "identifier": name, "type": "direct", "origin": NGINX}
+    theirs = stage.platform("POST", SOURCES, body)["id"]
+    stage.kubectl.patch("hub", "default", {"spec": {"allowAdoption": False}})
+    wait_for(lambda: _is_observed(stage.kubectl.get("hub", "default")), what="the operator to see that")
+    tenant("create", "--filename=-", body=source(name, adopt={"identifier": name}, deletionPolicy="Delete", **spec))
+    stage.reason(name, "AdoptionNotAllowed", "Stalled")
+    assert theirs not in str(stage.get(name))
+    stage.kubectl.patch("hub", "default", {"spec": {"allowAdoption": None}})
+    stage.ready(name)
+    assert stage.id_of(name) == theirs
+
+
+def _is_observed(resource: Json) -> bool:
+    """Whether the operator has seen the newest spec."""
+    return bool(resource["status"]["observedGeneration"] == resource["metadata"]["generation"])
+
+
 def test_marker_of_another(stage: Scene, tenant: Tenant) -> None:
     """Nobody can give a source the mark by which the operator knows another resource's."""
     uid = stage.create("marked")["metadata"]["uid"]

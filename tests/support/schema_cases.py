@@ -141,6 +141,7 @@ ACCEPTED: dict[str, Json] = {
         operatorRole="operator",
         maximumAcl=ACL,
         allowSourceIds=True,
+        allowAdoption=False,
         brake={"minimum": 5, "percent": 100, "window": "1h"},
         releaseBrake="a1",
     ),

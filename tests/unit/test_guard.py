@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.builders import UNRESTRICTED, access, acl, hub_resource
 
 from imagesources.hubs.brake import Brake
-from imagesources.reconcile.guard import objection, unlisted
+from imagesources.reconcile.guard import objection, unadoptable, unlisted
 from imagesources.reconcile.model import Access
 from imagesources.resources.conditions import Reason
 from imagesources.resources.hub import Brake as BrakeSpec
@@ -61,6 +61,14 @@ def test_unlisted(spec: Json, wish: Access | None, refused: bool) -> None:
     found = unlisted(wish, hub_resource(**spec).spec)
     assert (found is not None) is refused
     assert found is None or (found.reason, found.permanent) == (Reason.ACCESS_REFUSED, True)
+
+
+@pytest.mark.parametrize(("spec", "refused"), [({}, False), ({"allowAdoption": False}, True)])
+def test_unadoptable(spec: Json, refused: bool) -> None:
+    """A Hub's owner can keep existing sources from being taken over."""
+    found = unadoptable(hub_resource(**spec).spec)
+    assert (found is not None) is refused
+    assert found is None or (found.reason, found.permanent) == (Reason.ADOPTION_NOT_ALLOWED, True)
 
 
 def brake(minimum: int = 2, percent: int = 50, window: str = "10s") -> Brake:

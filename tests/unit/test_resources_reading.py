@@ -57,7 +57,7 @@ def test_read_hub_defaults() -> None:
     hub = Hub.read({"metadata": METADATA, "spec": {"embedded": {}}})
     shared = ClusterHub.read({"metadata": METADATA, "spec": {"embedded": {}}})
     assert (hub.spec.inventory_interval, hub.spec.brake.window, hub.spec.rate_limit.burst) == ("60s", "10m", 50)
-    assert not hub.spec.allow_source_ids
+    assert (hub.spec.allow_source_ids, hub.spec.allow_adoption) == (False, True)
     assert (shared.spec.allowed_namespaces.names, shared.spec.allowed_namespaces.selector) == ((), None)
 
 

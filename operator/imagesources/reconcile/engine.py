@@ -16,7 +16,7 @@ from imagesources.reconcile.counting import count_drift, count_pass, outcome_of
 from imagesources.reconcile.desired import desire
 from imagesources.reconcile.events import happenings
 from imagesources.reconcile.execute import Situation, execute
-from imagesources.reconcile.guard import objection, unlisted
+from imagesources.reconcile.guard import objection, unadoptable, unlisted
 from imagesources.reconcile.memory import Memory, Outcome
 from imagesources.reconcile.model import (
     Create,
@@ -188,6 +188,8 @@ class Engine:
         if isinstance(step, Update | UpdateAccess | Delete) and (braked := self._braked(at.hub, step.id, at.now)):
             return Wait(braked)
         if isinstance(step, Create) and (refused := self._no_create(at)):
+            return Wait(refused)
+        if isinstance(step, SaveId) and step.adopted and (refused := unadoptable(at.hub.spec)):
             return Wait(refused)
         return step
 

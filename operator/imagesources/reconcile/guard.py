@@ -31,6 +31,14 @@ def unlisted(access: Access | None, hub: HubSpec) -> Problem | None:
     return Problem(Reason.ACCESS_REFUSED, message, permanent=True)
 
 
+def unadoptable(hub: HubSpec) -> Problem | None:
+    """Tell why a hub lets no resource have a source that it did not create."""
+    if hub.allow_adoption:
+        return None
+    message = "spec.adopt: the Hub does not allow it (allowAdoption); remove it, or ask the Hub's owner"
+    return Problem(Reason.ADOPTION_NOT_ALLOWED, message, permanent=True)
+
+
 def _manages(acl: Acl, role: str) -> bool:
     entry = acl.roles.get(role)
     return entry is not None and entry.manage

@@ -205,6 +205,11 @@ class Reason(StrEnum):
         "The source to adopt does not exist, or is not the only one with this identifier.",
         "Set spec.adopt.id to the id of a source of this hub.",
     )
+    ADOPTION_NOT_ALLOWED = (
+        "AdoptionNotAllowed",
+        "The Hub does not allow that existing sources are taken over or observed.",
+        "Remove spec.adopt to have a source of your own, or have spec.allowAdoption of the Hub set to true.",
+    )
     TYPE_MISMATCH = (
         "TypeMismatch",
         "The source on the platform has another type, which cannot change.",

@@ -110,6 +110,11 @@ class HubSpec(Model):
         False,
         description="True: origins may name sources by id. Careful: that can borrow another tenant's credentials.",
     )
+    allow_adoption: bool = Field(
+        True,
+        description="False: spec.adopt takes over, or observes, no source of this hub. For a hub that several "
+        "namespaces share, and that has sources of people who do not use Kubernetes.",
+    )
     brake: Brake = Field(Brake(), description="When writes stop because too much would change at once.")
     release_brake: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         None, description="Put the token of status.brake here, to go on with the writes that were stopped."
