@@ -49,6 +49,16 @@ def test_create_is_told(stage: Scene) -> None:
     assert f"source {status['id']} is as the spec says" in described
 
 
+def test_found_by_its_fields(stage: Scene) -> None:
+    """A resource is found by its type, its hub, and what its source is on the platform."""
+    source_id = stage.create("found")["status"]["id"]
+    fields = f"spec.type=direct,status.hub.name=default,status.state=live,status.id={source_id}"
+    found = stage.kubectl("get", "imagesources", f"--field-selector={fields}", "--output=name")
+    assert found.split() == ["imagesource.images.cycle.io/found"]
+    others = stage.kubectl("get", "imagesources", "--field-selector=status.hub.name!=default", "--output=name")
+    assert "imagesource.images.cycle.io/found" not in others.split()
+
+
 def test_create_with_everything(stage: Scene) -> None:
     """All fields and the access list are in the POST, so that nobody ever sees the source without its list."""
     acl = {"roles": {"owner": OWNER, "developer": VIEWER}}
