@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from tests.support.cluster import Kubectl, Writes, install_crds, new_namespace
 from tests.support.process import OperatorProcess
@@ -11,6 +12,9 @@ from imagesources.controlplane import ControlPlane, ControlPlaneError, Programs,
 
 _PROGRAMS = pytest.StashKey[Programs]()
 _SELECTIONS = ("-k", "-m", "--deselect", "--lf", "--last-failed", "--sw", "--stepwise")
+
+hypothesis.settings.register_profile("steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("steady")  # a loaded machine is no failure
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tests.model.moves import OPERATORS, Moves
+from tests.model.moves import Moves
 from tests.model.passes import HUB_ID, name_of, uid_of
 from tests.model.platform import first_platform
 from tests.model.ports import Question
-from tests.model.state import Scene, World
+from tests.model.state import OPERATORS, Scene, World
 from tests.model.values import freeze
 
 from imagesources.resources import API_VERSION

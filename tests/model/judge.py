@@ -2,10 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from tests.model.moves import Move, look
+from tests.model.moves import Move
 from tests.model.passes import GONE, uid_of
 from tests.model.platform import FOREIGN
 from tests.model.state import World
+from tests.model.values import look
 
 from imagesources.resources import MARKER_PREFIX
 

@@ -12,16 +12,15 @@ on: at any other moment it loses nothing more, and leaves nothing else behind.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tests.model.core import CORES, LATE, Core, older
+from tests.model.cluster import changed, deleted, is_deleted, patched, put, told_of
+from tests.model.core import CORES, LATE, Core, forgetting, older
 from tests.model.passes import GONE, Ended, Engines, Pending
 from tests.model.platform import Platforms, jobs_of
 from tests.model.ports import FAILED, UNANSWERED, VANISHED, Question, Reply
-from tests.model.state import CURRENT, NEVER, Busy, Late, Operator, Scene, World
-from tests.model.values import Table, freeze, thaw
+from tests.model.state import CURRENT, NEVER, OPERATORS, Busy, Late, Operator, Scene, World
+from tests.model.values import freeze, look, thaw
 
 Json = dict[str, Any]
-
-OPERATORS: Table[Operator] = Table()
 
 
 class Move(NamedTuple):
@@ -122,7 +121,7 @@ class Moves:
 
     def _begin(self, world: World, place: int, process: Operator, resource: int, *, early: bool) -> Move:
         views = tuple(self._view(world, process, index) for index in range(len(process.views)))
-        due = _put(process.due, resource, NEVER)
+        due = put(process.due, resource, NEVER)
         process = process._replace(due=due, last=resource if self.scene.turns else -1)
         fresh = process.views[resource] == CURRENT
         question = Question("")
@@ -144,11 +143,11 @@ class Moves:
             core = older(core)
         due = process.due
         if due[busy.resource] != 0:
-            due = _put(due, busy.resource, NEVER if result.due_in is None else result.due_in)
+            due = put(due, busy.resource, NEVER if result.due_in is None else result.due_in)
         for resource in range(len(due)):
             if self._view(world, process, resource) == GONE:
-                core = self.engines.forget(core, resource)
-                due = _put(due, resource, NEVER)
+                core = forgetting(core, resource)
+                due = put(due, resource, NEVER)
         return process._replace(core=core, due=due, busy=None)
 
     def _answers(self, world: World, place: int, process: Operator, busy: Busy) -> Iterator[Move]:
@@ -215,16 +214,16 @@ class Moves:
         if live == GONE:
             yield Move("write: gone", self._go_on(world, place, process, busy, VANISHED))
             return
-        current = process._replace(views=_put(process.views, resource, CURRENT))
+        current = process._replace(views=put(process.views, resource, CURRENT))
         if not busy.fresh:
             yield Move("write: 409", self._go_on(world, place, current, busy, Reply("conflict", live)))
             return
         yield Move("spurious 409", self._go_on(world, place, current, busy, Reply("conflict", live)), fault=True)
         if self.scene.minor:
             yield Move("write: lost", self._go_on(world, place, process, busy, FAILED), fault=True)
-        content, shown = _patched(live, busy.question)
+        content, shown = patched(live, busy.question)
         reply = Reply("ok", shown)
-        for name, written, fault in self._changed(world, resource, content, writer=place):
+        for name, written, fault in changed(world, resource, content, writer=place):
             mine = OPERATORS[written.operators[place]]
             wrote = {"fault": fault, "wrote": resource}
             seen = mine._replace(due=process.due)
@@ -234,46 +233,13 @@ class Moves:
             yield Move("write: reply lost", self._go_on(written, place, mine, busy, FAILED), fault=True, wrote=resource)
             yield Move("write: crash after", self._with(written, place, self.newborn), fault=True, wrote=resource)
 
-    def _changed(
-        self, world: World, resource: int, content: int, writer: int | None = None
-    ) -> Iterator[tuple[str, World, bool]]:
-        """Change a resource: the watch tells every process at once; as a fault, it tells one of them later."""
-        old = world.contents[resource]
-        changed = world._replace(contents=_put(world.contents, resource, content))
-        if content == old:
-            yield "", changed, False
-            return
-        processes = [OPERATORS[number] for number in world.operators]
-        told = [self._told(process, resource, gone=content == GONE) for process in processes]
-        yield "", self._placed(changed, told), False
-        for place, process in enumerate(processes):
-            if place != writer and process.views[resource] == CURRENT:
-                lagging = _untold(process, resource, old)
-                yield " unseen", self._placed(changed, [*told[:place], lagging, *told[place + 1 :]]), True
-
-    def _told(self, process: Operator, resource: int, *, gone: bool) -> Operator:
-        """A process hears of a change."""
-        if process.views[resource] != CURRENT:
-            return process._replace(busy=_outrun(process.busy, resource))
-        due = _put(process.due, resource, NEVER if gone else 0)
-        core = process.core
-        if gone and not process.busy:
-            core = self.engines.forget(core, resource)
-        return process._replace(core=core, due=due, busy=_outrun(process.busy, resource))
-
     # Everything else
 
     def _of_people(self, world: World) -> Iterator[Move]:
         for resource, content in enumerate(world.contents):
-            if content != GONE and "deletionTimestamp" not in look(content)["metadata"]:
-                yield from self._deleted(world, resource)
-
-    def _deleted(self, world: World, resource: int) -> Iterator[Move]:
-        body = thaw(world.contents[resource])
-        body["metadata"] |= {"deletionTimestamp": "2026-01-01T01:00:00Z", "generation": 2}
-        content = freeze(body) if body["metadata"]["finalizers"] else GONE
-        for name, after, fault in self._changed(world, resource, content):
-            yield Move(f"person deletes {resource}{name}", self._sorted(after), fault=fault, person=True)
+            if not is_deleted(content):
+                for name, after, fault in changed(world, resource, deleted(content)):
+                    yield Move(f"person deletes {resource}{name}", self._sorted(after), fault=fault, person=True)
 
     def _of_platform(self, world: World) -> Iterator[Move]:
         for job_id in jobs_of(world.platform):
@@ -286,8 +252,8 @@ class Moves:
             process = OPERATORS[number]
             for resource, seen in enumerate(process.views):
                 if seen != CURRENT:
-                    caught_up = process._replace(views=_put(process.views, resource, CURRENT))
-                    told = self._told(caught_up, resource, gone=world.contents[resource] == GONE)
+                    caught_up = process._replace(views=put(process.views, resource, CURRENT))
+                    told = told_of(caught_up, resource, gone=world.contents[resource] == GONE)
                     yield Move("watch catches up", self._with(world, place, told))
 
     def _of_late(self, world: World) -> Iterator[Move]:
@@ -298,17 +264,15 @@ class Moves:
 
     def _tick(self, world: World) -> World:
         processes = [OPERATORS.number(_later(OPERATORS[number])) for number in world.operators]
-        waited_for = (late for late in world.late if late.age + 1 < LATE or not _ends(world.contents[late.resource]))
+        waited_for = (
+            late for late in world.late if late.age + 1 < LATE or not is_deleted(world.contents[late.resource])
+        )
         late = tuple(sorted(late._replace(age=min(late.age + 1, LATE)) for late in waited_for))
         return self._sorted(world._replace(operators=tuple(processes), late=late))
 
     def _with(self, world: World, place: int, process: Operator) -> World:
-        numbers = _put(world.operators, place, OPERATORS.number(process))
+        numbers = put(world.operators, place, OPERATORS.number(process))
         return self._sorted(world._replace(operators=numbers))
-
-    def _placed(self, world: World, processes: list[Operator]) -> World:
-        """Put processes in, each in its place."""
-        return world._replace(operators=tuple(OPERATORS.number(process) for process in processes))
 
     def _sorted(self, world: World) -> World:
         """Name processes in one order only: they are interchangeable, but for whose turn it is."""
@@ -327,60 +291,9 @@ def _asks_kubernetes(process: Operator) -> bool:
     return process.busy is None or process.busy.paused or process.busy.question.of_kubernetes
 
 
-def _ends(content: int) -> bool:
-    """Whether a resource is being deleted, or gone: what comes later than anybody waits is then a matter of nobody."""
-    return content == GONE or "deletionTimestamp" in look(content)["metadata"]
-
-
 def _later(process: Operator) -> Operator:
     due = tuple(max(ticks - 1, 0) if ticks > 0 else ticks for ticks in process.due)
     if process.busy:
         busy = process.busy._replace(ticks=min(process.busy.ticks + 1, LATE))
         return process._replace(busy=busy, due=due, list_due=True)
     return process._replace(core=older(process.core), due=due, list_due=True)
-
-
-def _untold(process: Operator, resource: int, old: int) -> Operator:
-    views = _put(process.views, resource, old)
-    return process._replace(views=views, busy=_outrun(process.busy, resource))
-
-
-def _outrun(busy: Busy | None, resource: int) -> Busy | None:
-    """A pass whose resource has changed since it began: its write will meet a conflict."""
-    return busy._replace(fresh=False) if busy and busy.resource == resource else busy
-
-
-def _patched(live: int, question: Question) -> tuple[int, int]:
-    """Apply a merge patch: the content after it, and what the answer shows; without finalizers a deleted one goes."""
-    body, change = thaw(live), thaw(question.body)
-    part = "status" if question.verb == "patch-status" else "metadata"
-    body[part] = _merged(body[part], change[part])
-    metadata = body["metadata"]
-    shown = freeze(body)
-    gone = "deletionTimestamp" in metadata and not metadata["finalizers"]
-    return GONE if gone else shown, shown
-
-
-def _merged(old: Json, patch: Json) -> Json:
-    """RFC 7396."""
-    merged = {key: value for key, value in old.items() if patch.get(key, value) is not None}
-    for key, value in patch.items():
-        if isinstance(value, dict):
-            merged[key] = _merged(old.get(key) if isinstance(old.get(key), dict) else {}, value)  # type: ignore[arg-type]
-        elif value is not None:
-            merged[key] = value
-    return merged
-
-
-def _put(values: tuple[Any, ...], index: int, value: Any) -> tuple[Any, ...]:
-    return (*values[:index], value, *values[index + 1 :])
-
-
-_PARSED: dict[int, Any] = {}
-
-
-def look(number: int) -> Any:
-    """A JSON value to look at, not to change."""
-    if number not in _PARSED:
-        _PARSED[number] = thaw(number)
-    return _PARSED[number]

@@ -15,7 +15,6 @@ from tests.model.core import (
     TICK,
     Clock,
     Core,
-    forgetting,
     load_inventory,
     recollect,
     remembered,
@@ -173,10 +172,6 @@ class Engines:
                 _drive(hub.refresh(), (Reply("ok", listed),), clock)
             self._lists[key] = CORES.number(store_inventory(value._replace(listing=False), hub))
         return self._lists[key]
-
-    def forget(self, core: int, resource: int) -> int:
-        """Drop what is known of a resource that is gone (``Engine.forget``)."""
-        return forgetting(core, resource)
 
 
 def _drive(coroutine: Coroutine[Question, Reply, Any], replies: tuple[Reply, ...], clock: Clock) -> Any:

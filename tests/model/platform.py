@@ -5,6 +5,7 @@ from typing import Any
 from tests.model.core import Clock, running
 from tests.model.ports import Question, Reply
 from tests.model.values import freeze, thaw
+from tests.simulation.faults import Fault
 from tests.simulation.platform import OPERATOR_KEY, Platform
 
 from imagesources.platform.errors import Refused
@@ -51,7 +52,7 @@ class Platforms:
         key = (platform, job_id)
         if key not in self._finished:
             state = thaw_platform(platform)
-            state.finish(job_id)
+            state.finish(job_id, Fault.NONE)
             self._finished[key] = freeze_platform(state)
         return self._finished[key]
 
@@ -73,7 +74,7 @@ def _apply(platform: Platform, question: Question) -> Any:
             return platform.get(question.subject)
         case "job":
             return platform.job(question.subject)
-    return platform.list(question.subject or None)
+    return [source for source in platform.list() if question.subject in ("", source["identifier"])]
 
 
 def _created(platform: Platform, body: Json, creator: str = OPERATOR_KEY) -> Json:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tests.model.ports import Question, Reply
+from tests.model.values import Table
 
 NEVER = -1
 """In ``due``: not before something changes."""
@@ -88,6 +89,9 @@ class Operator(NamedTuple):
         if self.busy:
             return self.busy.paused
         return not self.list_due and self.listed < 0 and 0 not in self.due
+
+
+OPERATORS: Table[Operator] = Table()
 
 
 class Late(NamedTuple):

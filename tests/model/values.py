@@ -45,3 +45,13 @@ def freeze(value: Any) -> int:
 def thaw(number: int) -> Any:
     """A fresh copy of a JSON value."""
     return json.loads(TEXTS[number])
+
+
+_PARSED: dict[int, Any] = {}
+
+
+def look(number: int) -> Any:
+    """A JSON value to look at, not to change."""
+    if number not in _PARSED:
+        _PARSED[number] = thaw(number)
+    return _PARSED[number]

@@ -114,7 +114,7 @@ class Judge:
         if request.site is Site.CREATE:
             again = late and any(request is answered for answered in self._answered)
             life.unresolved += again or (not late and delay > _SLOW)
-            if delay > SETTINGS.late_arrival or (again and life.gone):
+            if delay > SETTINGS.late_arrival or again:
                 self.strays.add(answer["id"])
         if late or delay > _SLOW or (made and made.generation < life.settled):
             life.late_acls.append(answer.get("acl"))
@@ -159,7 +159,7 @@ class Judge:
         life.gone = True
         policy = body["spec"].get("deletionPolicy", "Orphan" if life.adopted else "Delete")
         life.orphaned = policy == "Orphan"
-        left = [(source["id"], source["state"]["current"]) for source in self.own(uid)]
+        left = [(s["id"], s["state"]["current"]) for s in self.own(uid) if s["id"] not in self.strays]
         must(life.orphaned or not left, f"I3: {life.name} is gone, its sources are not: {left}")
 
     def final(self) -> None:

@@ -124,8 +124,8 @@ def _second_operator(world: World, dice: Random) -> None:
 
 
 def _end(world: World, process: OperatorProcess) -> None:
-    if process in world.processes and len(world.processes) > 1:
-        world.stop(process)
+    if len(world.processes) > 1:
+        world.stop(process if process in world.processes else world.processes[0])
 
 
 def _kill(world: World, _dice: Random) -> None:
@@ -147,18 +147,18 @@ def _freeze(world: World, dice: Random) -> None:
 
 def _rotate_key(world: World, dice: Random) -> None:
     """The platform gets a new key; the old one is revoked at once, or once the Secret has the new one."""
-    new = f"key-{world.server.version}"
+    new, old = f"key-{world.server.version}", world.platform.keys
     world.platform.keys = frozenset({new}) if dice.random() < 0.5 else world.platform.keys | {new}
 
     def replace() -> None:
         world.disturbed()
-        if world.server.get(SECRETS, "key"):
+        if world.server.get(SECRETS, "key") and new in world.platform.keys:
             world.server.edit(SECRETS, "key", data={"key": new})
         world.soon(20.0, revoke)
 
     def revoke() -> None:
         world.disturbed()
-        world.platform.keys = frozenset({new})
+        world.platform.keys -= old - {new}
 
     world.soon(dice.choice((0.0, 5.0, 150.0)), replace)
 

@@ -89,6 +89,7 @@ class OperatorProcess:
 
     def __init__(self, number: int, world: Surroundings) -> None:
         self.alive = True
+        self.working = False
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.number = number
         self.schedule = world.schedule
@@ -141,6 +142,7 @@ class OperatorProcess:
             await self.handlers.hubs.reconcile(key)
         self.handlers.hub_queue.open()
         self.sources.open()
+        self.working = True
 
     async def _prune(self) -> None:
         try:
@@ -209,9 +211,12 @@ class OperatorProcess:
         PROCESS.reset(token)
 
     def is_busy(self) -> bool:
-        """Tell whether a pass is under way, or about to be, or an event of the watch."""
-        load = self.sources.load()
-        return bool(load.running or load.waiting) or self.api.place < len(self._world.server.history)
+        """Tell whether it still begins, or a pass or an event of the watch is under way or about to be."""
+        if not self.working:
+            return True
+        loads = (self.sources.load(), self.handlers.hub_queue.load())
+        is_behind = self.api.place < len(self._world.server.history)
+        return is_behind or any(load.running or load.waiting for load in loads)
 
     def kill(self) -> None:
         """End at once: nothing that it has begun goes on."""
