@@ -38,6 +38,7 @@ def test_needed() -> None:
     assert {namespace for permission, namespace, _ in some if permission.scope is Scope.SERVED} == {"a", "b"}
     leases = {permission.verbs: name for permission, _, name in some if permission.scope is Scope.HOME}
     assert leases == {("get", "update"): "lease", ("create",): ""}
+    assert not [permission for permission, *_ in needed((), "home", "") if permission.scope is Scope.HOME]
 
 
 def test_listed() -> None:

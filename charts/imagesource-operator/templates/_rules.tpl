@@ -31,6 +31,7 @@
 
 {{- /* A Lease can be named for everything but its creation. */}}
 {{- define "imagesource-operator.home-rules" -}}
+{{- if not .Values.hub.embedded.persistence }}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
@@ -38,6 +39,7 @@
   resources: [leases]
   resourceNames: [{{ include "imagesource-operator.fullname" . }}]
   verbs: [get, update]
+{{- end }}
 {{- if and .Values.namespaces (include "imagesource-operator.has-hub" .) }}
 - apiGroups: [images.cycle.io]
   resources: [hubs]

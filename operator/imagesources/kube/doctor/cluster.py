@@ -99,7 +99,8 @@ async def rights(reader: Reader, settings: Settings, account: str) -> list[Findi
         async with places:
             return [v for v in permission.verbs if not await reader.may(permission, v, namespace, name, account)]
 
-    wanted = list(needed(settings.namespaces, settings.operator_namespace, settings.lease))
+    lease_name = settings.lease if settings.leader_elect else ""
+    wanted = list(needed(settings.namespaces, settings.operator_namespace, lease_name))
     answers = await asyncio.gather(*(denied(*each) for each in wanted))
     who = f"system:serviceaccount:{account}" if account else await reader.who()
     remedy = "install the chart's RBAC again, or name the operator's account: --account NAMESPACE:NAME"

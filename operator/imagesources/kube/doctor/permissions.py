@@ -50,7 +50,7 @@ def needed(namespaces: tuple[str, ...], home: str, lease: str) -> Iterator[tuple
     Args:
         namespaces: those that are served; none: the whole cluster.
         home: the operator's namespace.
-        lease: the name of its Lease, which every verb but create is granted for.
+        lease: the name of its Lease, which every verb but create is granted for; empty: it has none.
     """
     for permission in PERMISSIONS:
         match permission.scope:
@@ -58,5 +58,5 @@ def needed(namespaces: tuple[str, ...], home: str, lease: str) -> Iterator[tuple
                 yield from ((permission, namespace, "") for namespace in namespaces or ("",))
             case Scope.CLUSTER if not namespaces:
                 yield permission, "", ""
-            case Scope.HOME:
+            case Scope.HOME if lease:
                 yield permission, home, "" if "create" in permission.verbs else lease
