@@ -1,11 +1,13 @@
 """What happens to a resource while the operator is killed, and the writes that it takes without a fault."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.kills.stage import Stage
+from tests.kills.stage import LATE, Stage
 from tests.support.platform import secret
 from tests.support.scene import NGINX
+from tests.support.waiting import wait_for
 
 Act = Callable[[Stage], None]
 
@@ -84,7 +86,9 @@ def _duplicate(stage: Stage) -> None:
 
 
 def _lose(stage: Stage) -> None:
-    """Other hands delete the source."""
+    """Other hands delete the source, so long after its create that a request for that cannot be under way any more."""
+    since = time.monotonic()
+    wait_for(lambda: time.monotonic() > since + LATE, what="the create to be long past")
     stage.others("DELETE", f"/{stage.ids[0]}")
 
 
@@ -94,7 +98,7 @@ SCENARIOS = {
     "create": Scenario(CREATION, lambda stage: stage.create(acl={"roles": OWNER})),
     "create-then-delete": Scenario(CREATION, lambda stage: stage.create(), meanwhile=_delete),
     "create-then-edit": Scenario(
-        CREATION, lambda stage: stage.create(), meanwhile=lambda stage: stage.edit(name="New")
+        CREATION, lambda stage: stage.create(), meanwhile=lambda stage: stage.edit(about={"description": "New"})
     ),
     "update": Scenario(("content", "status"), lambda stage: stage.edit(name="After"), _created),
     "identifier": Scenario(("identifier", "status"), lambda stage: stage.edit(identifier="after"), _created),

@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from tests.support.apiserver import Api, Resources
 from tests.support.forked import ForkedOperator
 from tests.support.platform import SOURCES, Platform
+from tests.support.process import answers
 from tests.support.proxy import Call, Fault, Proxy, apiserver_proxy, behind
 from tests.support.scene import is_list, source
 from tests.support.waiting import wait_for
@@ -78,11 +78,7 @@ class Stage:
 
     def _is_ready(self, address: str) -> bool:
         assert self.operator and self.operator.wait(0) is None, f"the operator has ended; its log: {self.log}"
-        try:
-            with urlopen(f"http://{address}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return answers(address, "/readyz")
 
     def kill(self) -> None:
         """Ends the operator; from any thread."""

@@ -56,10 +56,11 @@ class Resources:
 
     def changes(self, ended: Callable[[], bool]) -> Iterator[tuple[str, Json]]:
         """Yields each state of each ImageSource, with ADDED, MODIFIED or DELETED, until told that it is enough."""
-        following = watch.Watch()
+        following, at = watch.Watch(), self.list()["metadata"]["resourceVersion"]
         while not ended():
-            listing = self.api.custom.list_namespaced_custom_object
-            for event in following.stream(listing, GROUP, VERSION, self.namespace, "imagesources", timeout_seconds=2):
+            place = (self.api.custom.list_namespaced_custom_object, GROUP, VERSION, self.namespace, "imagesources")
+            for event in following.stream(*place, resource_version=at, timeout_seconds=2):
+                at = event["object"]["metadata"]["resourceVersion"]
                 yield event["type"], event["object"]
 
     def patch(self, name: str, change: Json, plural: str = "imagesources") -> None:

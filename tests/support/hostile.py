@@ -44,7 +44,7 @@ async def hostile(behaviour: Behaviour, *, greeting: bytes = b"") -> AsyncIterat
         writer.write(greeting)
         with suppress(asyncio.IncompleteReadError, OSError):
             while not writer.is_closing():
-                heard.requests.append(await _request(reader))
+                heard.requests.append(await request(reader))
                 await behaviour(writer, len(heard.requests) - 1)
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,7 +65,8 @@ async def hostile(behaviour: Behaviour, *, greeting: bytes = b"") -> AsyncIterat
         await asyncio.gather(*(writer.wait_closed() for writer in open_connections.values()), return_exceptions=True)
 
 
-async def _request(reader: asyncio.StreamReader) -> bytes:
+async def request(reader: asyncio.StreamReader) -> bytes:
+    """Reads one request, head and body."""
     head = await reader.readuntil(b"\r\n\r\n")
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return head + await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)

@@ -70,14 +70,7 @@ class OperatorProcess:
 
     def answers(self, path: str) -> bool:
         """Whether an endpoint answers 200 now."""
-        try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except urllib.error.HTTPError as refusal:
-            refusal.close()
-            return False
-        except OSError:
-            return False
+        return answers(self.address, path)
 
     def metrics(self) -> str:
         """What ``/metrics`` says now."""
@@ -103,6 +96,18 @@ class OperatorProcess:
         """Ends it in whatever state it is."""
         if self._process is not None:
             self._process.kill()
+
+
+def answers(address: str, path: str) -> bool:
+    """Whether a server answers 200 now."""
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        return False
+    except OSError:
+        return False
 
 
 def processes_with(argument: str) -> list[str]:

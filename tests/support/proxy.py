@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import web
@@ -17,6 +19,9 @@ from aiohttp import web
 from imagesources.controlplane import Cluster, free_ports
 
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "host"}
+_PATIENCE = 500
+"""How often is looked whether all connections are closed, every 10 ms."""
+
 _T = TypeVar("_T")
 
 
@@ -106,6 +111,7 @@ class Proxy:
         self.rule: Rule | None = None
         self._upstream = upstream
         self._trust = trust or ssl.create_default_context()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
@@ -147,7 +153,7 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _open(self) -> None:
-        self._connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
+        self._connector = aiohttp.TCPConnector(ssl=self._trust, limit=0, socket_factory=self._socket)
         self._session = aiohttp.ClientSession(
             connector=self._connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)
         )
@@ -156,6 +162,11 @@ class Proxy:
         self._runner = web.AppRunner(server, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         await self._listen()
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        made = socket.socket(*address[:3])
+        self._sockets.add(made)
+        return made
 
     async def _listen(self) -> None:
         self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -170,9 +181,16 @@ class Proxy:
 
     async def _close(self) -> None:
         await self._runner.cleanup()
+        handling = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in handling:
+            task.cancel()
+        await asyncio.gather(*handling, return_exceptions=True)  # one that is just connecting would leave its socket
         await self._connector.close(abort_ssl=True)
         await self._session.close()
-        await asyncio.sleep(0.01)  # transports close in later turns of the loop
+        for _ in range(_PATIENCE):  # transports close in later turns of the loop, those of TLS in much later ones
+            if all(each.fileno() == -1 for each in self._sockets):
+                break
+            await asyncio.sleep(0.01)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]

@@ -228,7 +228,11 @@ class Engine:
         seen = at.hub.inventory.get(record.id or (done.source.id if done.source else None))
         status = describe(resource, at.wanted, at.hub.pin, seen.source if seen else None, said, self.wall_clock())
         status = self._with_facts(status, at, step, done)
-        if matters(resource.status, status) and not self._too_soon(step, status, resource, memory):
+        if not matters(resource.status, status):
+            pass
+        elif (wait := self._too_soon(step, status, resource, memory)) > 0:
+            due = Next(wait) if due.seconds is None else due  # or it would never be said
+        else:
             await self.kube.save_status(resource, status)
             memory.sent = None
             if isinstance(step, Delete | WatchJob | Wait):
@@ -288,11 +292,12 @@ class Engine:
             status = with_secrets(status, at.memory.sent)
         return with_job(status, done, at.memory.job, self.wall_clock())
 
-    def _too_soon(self, step: Step, new: ImageSourceStatus, resource: ImageSource, memory: Memory) -> bool:
-        """Tell whether a running job's progress was written just now; its start and end are always written."""
+    def _too_soon(self, step: Step, new: ImageSourceStatus, resource: ImageSource, memory: Memory) -> float:
+        """Tell for how many seconds a running job's progress must not be written; its start and end always may."""
         running = new.job is not None and new.job.finished is None and resource.status.job is not None
-        since = asyncio.get_running_loop().time() - memory.job_written
-        return isinstance(step, WatchJob | Wait) and running and since < self.settings.job_write_interval
+        if not (isinstance(step, WatchJob | Wait) and running):
+            return 0.0
+        return memory.job_written + self.settings.job_write_interval - asyncio.get_running_loop().time()
 
     async def _cannot(self, resource: ImageSource, problem: Problem, memory: Memory) -> Next:
         """Say what keeps a resource from being worked on at all."""
