@@ -13,7 +13,8 @@ from tests.kills.scenarios import SCENARIOS
 MORE = os.environ.get("KILL_PLANS") == "all"
 PLANS = list(every_plan(more=MORE))
 
-# When its client is killed amid a TLS handshake with the apiserver, asyncio leaves a socket of the proxy to the collector.
+# When its client is killed amid a TLS handshake with the apiserver, asyncio leaves a socket of the proxy to the
+# collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 
 
