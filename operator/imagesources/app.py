@@ -112,8 +112,9 @@ class Operator:
             try:
                 yield operator
             finally:
-                running.cancel()
-                await asyncio.wait({running})
+                while not running.done():  # until Python 3.12 a wait that ends just then swallows a cancellation
+                    running.cancel()
+                    await asyncio.wait({running}, timeout=1.0)
                 await operator.finish()
 
     async def run(self, kubeconfig: str | None, default_hub: DefaultHub | None, on_lost: Callable[[], None]) -> None:

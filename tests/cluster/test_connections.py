@@ -157,9 +157,9 @@ def test_rotation(stage: Scene) -> None:
 def test_hub_is_kept_while_used(stage: Scene) -> None:
     """A Hub that is deleted stays, and says why, until the last of its sources is gone; so long its place is fixed."""
     apply_hub(stage, "kept")
-    assert stage.kubectl.get("hub", "kept")["metadata"]["finalizers"] == [HUB_FINALIZER]
     stage.create("user", hubRef={"name": "kept"})
     _counts(stage, {"pinned": 1}, "kept")
+    assert stage.kubectl.get("hub", "kept")["metadata"]["finalizers"] == [HUB_FINALIZER]
     with pytest.raises(AssertionError, match="immutable while ImageSources belong to this hub"):
         stage.kubectl.patch("hub", "kept", {"spec": {"platform": {"hubId": "0" * 24}}})
     stage.kubectl("delete", "hub", "kept", "--wait=false")

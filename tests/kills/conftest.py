@@ -17,7 +17,7 @@ from tests.support.platform import Platform
 
 from imagesources.controlplane import ControlPlane
 
-LANES = int(os.environ.get("KILL_LANES", "6"))
+LANES = int(os.environ.get("KILL_LANES", "4"))
 """Plans that run at a time: they wait most of the time."""
 
 Reference = tuple[tuple[str, ...], str]

@@ -26,12 +26,13 @@ COPIED = ("operator", "tests/unit", "tests/support", "tests/simulation")
 """What unit tests and simulator need."""
 
 OF_THE_ENGINE = (
-    "brake", "budget", "cache", "desired", "differences", "directory", "events", "failures", "guard", "inventory",
-    "merge_patch", "observe", "plan", "queue", "secrets", "status",
+    "brake", "budget", "cache", "desired", "differences", "directory", "engine", "events", "execute", "failures",
+    "guard", "handlers", "hub_connection", "inventory", "merge_patch", "observe", "plan", "port", "queue", "secrets",
+    "status",
 )  # fmt: skip
 """How the names of the unit tests begin that concern the engine."""
 
-SEEDS = range(1_000_000, 1_000_400)
+SEEDS = range(1_000_000, 1_000_150)
 """Schedules that the simulator runs."""
 
 LONGEST = 120

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.simulation.cluster import SOURCES
+from tests.simulation.cluster import HUBS, SOURCES
 from tests.simulation.faults import Fault, Site
 from tests.simulation.people import ACLS, foreign_twin, spec_of
 from tests.simulation.schedule import Plan, Planned
@@ -65,25 +65,40 @@ async def _twins(world: World) -> None:
     world.start()
 
 
+async def _end(world: World) -> None:
+    """Changed, found twice, deleted; then the Hub goes too."""
+    await _have(world)
+    await _change_and_find_twice(world, 1)
+    await _end_life(world)
+    world.server.delete(HUBS, "default")
+
+
+async def _again(world: World) -> None:
+    """Deleted, and created again under the same name."""
+    await _have(world)
+    await _end_life(world)
+    world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3], 1))
+    await _until_wanted(world)
+    world.server.edit(SOURCES, NAME, spec=spec_of(NAME, ACLS[2], 2))
+
+
+async def _begin(world: World) -> None:
+    """Created, changed, found twice."""
+    await _create(world)
+    await _until_wanted(world)
+    await _change_and_find_twice(world, 1)
+
+
 async def _lives(world: World) -> None:
-    """Twice: created, changed, found twice, deleted; so that each request comes after each other."""
-    world.furnish()
-    _arm(world)
-    for number in range(2):
-        world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3], number))
-        await _until_wanted(world)
-        world.server.edit(SOURCES, NAME, spec=spec_of(NAME, ACLS[2], number + 10))
-        await _until_wanted(world)
-        _twin(world)
-        await _restart(world)
-        await _until_wanted(world)
-        world.server.delete(SOURCES, NAME)
-        while world.server.get(SOURCES, NAME):
-            await asyncio.sleep(5.0)
-    await _restart(world)
+    """Changed, found twice, deleted, created again."""
+    await _have(world)
+    await _change_and_find_twice(world, 1)
+    await _end_life(world)
+    world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3], 2))
 
 
 _CONFLICT = (Site.STATUS, Fault.CONFLICT)
+_LAST_CONFLICT = (Site.RELEASE, Fault.CONFLICT)
 _NO_POST = (Site.CREATE, Fault.CRASH_BEFORE)
 
 CANONICAL = {
@@ -100,7 +115,10 @@ FURTHER = {
     "create in doubt": Scenario(_create, (_NO_POST,)),
     "conflict": Scenario(_update, (_CONFLICT,)),
     "twins": Scenario(_twins),
-    "two lives": Scenario(_lives, (_NO_POST, _CONFLICT, _NO_POST, _CONFLICT)),
+    "to the end": Scenario(_end, (_LAST_CONFLICT,)),
+    "from the beginning": Scenario(_begin, (_NO_POST, _CONFLICT)),
+    "again": Scenario(_again, (_NO_POST, _CONFLICT)),
+    "two lives": Scenario(_lives, (_NO_POST, _CONFLICT)),
 }
 """Those for the pairs that cannot happen in these."""
 
@@ -123,6 +141,21 @@ async def _have(world: World) -> None:
 async def _until_wanted(world: World) -> None:
     while not all(map(world.judge.is_as_wanted, world.judge.lives)):
         await asyncio.sleep(0.5)
+    world.disturbed()
+
+
+async def _change_and_find_twice(world: World, target: int) -> None:
+    world.server.edit(SOURCES, NAME, spec=spec_of(NAME, ACLS[2], target))
+    await _until_wanted(world)
+    _twin(world)
+    await _restart(world)
+    await _until_wanted(world)
+
+
+async def _end_life(world: World) -> None:
+    world.server.delete(SOURCES, NAME)
+    while world.server.get(SOURCES, NAME):
+        await asyncio.sleep(5.0)
     world.disturbed()
 
 

@@ -155,7 +155,9 @@ class Proxy:
     async def _open(self) -> None:
         self._connector = aiohttp.TCPConnector(ssl=self._trust, limit=0, socket_factory=self._socket)
         self._session = aiohttp.ClientSession(
-            connector=self._connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)
+            connector=self._connector,
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
         )
         server = web.Application(client_max_size=0)
         server.router.add_route("*", "/{path:.*}", self._handle)
@@ -180,11 +182,8 @@ class Proxy:
                 connection.transport.abort()
 
     async def _close(self) -> None:
+        await asyncio.sleep(0.01)  # a connection that was just accepted would be lost with the server, open
         await self._runner.cleanup()
-        handling = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in handling:
-            task.cancel()
-        await asyncio.gather(*handling, return_exceptions=True)  # one that is just connecting would leave its socket
         await self._connector.close(abort_ssl=True)
         await self._session.close()
         for _ in range(_PATIENCE):  # transports close in later turns of the loop, those of TLS in much later ones
@@ -200,23 +199,29 @@ class Proxy:
         await asyncio.sleep(fault.delay)
         if not fault.forward:
             return self._answer(request, fault)
-        try:
-            async with self._forward(call, request.raw_path) as answer:
-                self.served.append((call, answer.status))
-                if fault.then or fault.alter or fault.answer or fault.reset:
-                    said = await answer.read()
-                    if fault.then:
-                        fault.then()
-                    if fault.alter:
-                        return web.json_response(fault.alter(json.loads(said)), status=answer.status)
-                    if fault.answer or fault.reset:
-                        return self._answer(request, fault)
-                passed = await _passed_on(request, answer)
-                if fault.afterwards:
-                    fault.afterwards()
-                return passed
-        except aiohttp.ClientConnectionError:  # the server is away
-            return self._answer(request, DROPPED)
+        while True:
+            try:
+                return await self._pass(request, call, fault)
+            except aiohttp.ConnectionTimeoutError:  # a handshake that does not go on: nothing was sent
+                continue
+            except aiohttp.ClientConnectionError:  # the server is away
+                return self._answer(request, DROPPED)
+
+    async def _pass(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+        async with self._forward(call, request.raw_path) as answer:
+            self.served.append((call, answer.status))
+            if fault.then or fault.alter or fault.answer or fault.reset:
+                said = await answer.read()
+                if fault.then:
+                    fault.then()
+                if fault.alter:
+                    return web.json_response(fault.alter(json.loads(said)), status=answer.status)
+                if fault.answer or fault.reset:
+                    return self._answer(request, fault)
+            passed = await _passed_on(request, answer)
+            if fault.afterwards:
+                fault.afterwards()
+            return passed
 
     async def _deliver(self, call: Call) -> int:
         async with self._forward(call, call.path) as answer:

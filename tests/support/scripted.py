@@ -1,0 +1,122 @@
+"""The two sides of the engine with answers that a test gives: a platform's client, and an apiserver of one resource."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.builders import Reads
+
+from imagesources.platform.models import Acl, Job, JobDescriptor, Source
+from imagesources.reconcile.ports import Conflict, Happening
+from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.status import ImageSourceStatus, Pin
+
+Json = dict[str, Any]
+
+
+@dataclass
+class ScriptedClient:
+    """The methods of ``PlatformClient`` that the engine uses; each call takes the next of its answers.
+
+    Attributes:
+        answers: by the first word of the method; what is an exception is raised.
+        asked: the calls so far: that word, and id or body.
+    """
+
+    answers: dict[str, list[Any]] = field(default_factory=dict)
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def _next(self, what: str, *about: object) -> Any:
+        self.asked.append((what, *about))
+        answer = self.answers[what].pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def list_sources(self, identifier: str | None = None, **_more: object) -> AsyncIterator[Source]:
+        """See ``PlatformClient``."""
+        for source in self._next("list", identifier):
+            yield source
+
+    async def create_source(self, body: Json) -> Source:
+        """See ``PlatformClient``."""
+        return self._next("create", body)
+
+    async def get_source(self, source_id: str) -> Source:
+        """See ``PlatformClient``."""
+        return self._next("get", source_id)
+
+    async def update_source(self, source_id: str, changes: Json) -> Source:
+        """See ``PlatformClient``."""
+        return self._next("update", source_id, changes)
+
+    async def update_access(self, source_id: str, acl: Acl | None) -> Source:
+        """See ``PlatformClient``."""
+        return self._next("share", source_id, acl)
+
+    async def delete_source(self, source_id: str) -> JobDescriptor:
+        """See ``PlatformClient``."""
+        return self._next("delete", source_id)
+
+    async def get_job(self, job_id: str) -> Job:
+        """See ``PlatformClient``."""
+        return self._next("job", job_id)
+
+
+@dataclass
+class Writes(Reads):
+    """All of the engine's Kubernetes: what is written is kept, and shown by no read.
+
+    Attributes:
+        written: each write: what, and the status if it was that.
+        fails: raised by each write, after it was kept.
+    """
+
+    written: list[tuple[str, ImageSourceStatus | None]] = field(default_factory=list)
+    fails: Exception | None = None
+
+    def _write(self, what: str, status: ImageSourceStatus | None = None) -> None:
+        self.written.append((what, status))
+        if self.fails:
+            raise self.fails
+
+    async def intend(self, _resource: ImageSource, _pin: Pin) -> None:
+        """See ``Kubernetes``."""
+        self._write("intend")
+
+    async def save_status(self, _resource: ImageSource, status: ImageSourceStatus) -> None:
+        """See ``Kubernetes``."""
+        self._write("status", status)
+
+    async def release(self, _resource: ImageSource) -> None:
+        """See ``Kubernetes``."""
+        self._write("release")
+
+    def tell(self, _resource: ImageSource, _happening: Happening) -> None:
+        """See ``Kubernetes``."""
+
+
+@dataclass
+class OneResourceApi:
+    """The methods of ``KubernetesApi`` that the port uses, for one resource.
+
+    Attributes:
+        live: the resource as it is.
+        conflicts: whether writes are refused with 409.
+        patches: the bodies that were sent.
+    """
+
+    live: Json
+    conflicts: bool = False
+    patches: list[Json] = field(default_factory=list)
+
+    async def patch(self, _plural: str, _namespace: str, _name: str, body: Json, *, status: bool = False) -> Json:
+        """See ``KubernetesApi``."""
+        self.patches.append(body | {"to": "status" if status else "metadata"})
+        if self.conflicts:
+            raise Conflict("409")
+        return self.live
+
+    async def get(self, _plural: str, _namespace: str, _name: str) -> Json:
+        """See ``KubernetesApi``."""
+        return self.live

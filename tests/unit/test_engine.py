@@ -1,0 +1,142 @@
+"""A pass as a whole: what keeps it from creating, and when the next one is due."""
+
+from typing import Any
+
+import pytest
+from tests.support.builders import MARKER, PIN, image_source, source, source_id
+from tests.support.builders import hub_connection as connection
+from tests.support.builders import hub_resource as hub
+from tests.support.clock import in_virtual_time
+from tests.support.scripted import ScriptedClient, Writes
+
+from imagesources.hubs.directory import Entry, HubDirectory
+from imagesources.hubs.hub import HubConnection
+from imagesources.platform.errors import Unanswered
+from imagesources.platform.models import Source
+from imagesources.reconcile import Engine
+from imagesources.reconcile.engine import AGAIN, MOST_IN_A_ROW
+from imagesources.reconcile.memory import Memory
+from imagesources.reconcile.observe import write_pin
+from imagesources.reconcile.ports import Conflict
+from imagesources.resources import FINALIZER, PIN_ANNOTATION
+from imagesources.resources.conditions import Reason
+from imagesources.resources.imagesource import ImageSource
+from imagesources.settings import Settings
+
+ID = source_id(1)
+LOST = Unanswered("getImageSource", "no answer in time")
+
+
+def intended(status: dict[str, Any] | None = None, **metadata: Any) -> ImageSource:
+    """Returns a resource whose intent is written."""
+    uid = metadata.get("uid", image_source().metadata.uid)
+    annotations = {PIN_ANNOTATION: write_pin(PIN, uid)}
+    return image_source({}, status, finalizers=[FINALIZER], annotations=annotations, **metadata)
+
+
+class Scene:
+    """An engine with one resource, one hub that was listed, and a platform that gives these answers."""
+
+    def __init__(self, resource: ImageSource, *listed: Source, **answers: list[Any]) -> None:
+        self.client = ScriptedClient(answers)
+        self.kube = Writes([resource])
+        self.hub: HubConnection = connection()
+        client: Any = self.client
+        self.hub.client = client
+        self.hub.inventory.replace(listed, 0.0)
+        directory = HubDirectory(clusterwide=False, on_change=lambda *_: None)
+        directory.entries[self.hub.key] = Entry(hub(), self.hub)
+        kube: Any = self.kube
+        self.engine = Engine(kube, directory, Settings())
+        self.key = resource.key
+        self.memory = self.engine.memories[resource.metadata.uid] = Memory(attempted=-1000.0, clear=True)
+
+    async def passes(self, count: int = 1) -> list[float | None]:
+        """Make passes, one right after the other, and return when each wants the next."""
+        return [(await self.engine.reconcile(self.key)).seconds for _ in range(count)]
+
+    @property
+    def reason(self) -> str:
+        """Why it is not Ready, says the last status."""
+        status = self.kube.written[-1][1]
+        assert status
+        return next(condition.reason for condition in status.conditions if condition.type == "Ready")
+
+
+def test_create() -> None:
+    """A resource without a source, about which nothing is in doubt, gets one."""
+    scene = Scene(intended(), create=[source(id=ID, identifier=MARKER)])
+    assert in_virtual_time(scene.passes()) == [0.0]
+    assert scene.kube.written[-1][1] and scene.kube.written[-1][1].id == ID
+
+
+def test_no_create_after_altered_marker() -> None:
+    """Where the marker was not kept, no further create is sent."""
+    scene = Scene(intended())
+    scene.memory.marker_altered = True
+    assert in_virtual_time(scene.passes()) == [Settings().recheck]
+    assert (scene.client.asked, scene.reason) == ([], Reason.REFUSED)
+
+
+def test_no_create_while_braked() -> None:
+    """An engaged brake lets no create through either."""
+    scene = Scene(intended())
+    scene.hub.brake.token, scene.hub.brake.message = "token", "writes are stopped"
+    in_virtual_time(scene.passes())
+    assert scene.client.asked == []
+    assert scene.reason == Reason.BRAKED
+
+
+def test_unsaved_id_survives_a_conflict() -> None:
+    """An id whose save meets a conflict is saved by the next pass, and nothing is created twice."""
+    scene = Scene(intended(), create=[source(id=ID, identifier=MARKER)])
+    scene.kube.fails = Conflict("409")
+    in_virtual_time(scene.passes())
+    scene.kube.fails = None
+    in_virtual_time(scene.passes())
+    assert [what for what, *_ in scene.client.asked] == ["create"]
+    assert scene.kube.written[-1][1] and scene.kube.written[-1][1].id == ID
+
+
+def test_delay_grows() -> None:
+    """From failure to failure the next try is put off for twice as long, up to the most."""
+    scene = Scene(intended({"id": ID}), get=[LOST] * 12)
+    settings = Settings()
+    expected = [min(settings.retry_most, settings.retry_first * 2**failures) for failures in range(12)]
+    assert in_virtual_time(scene.passes(12)) == expected
+    assert expected[-1] == settings.retry_most
+
+
+def test_circle_is_slowed_down() -> None:
+    """Passes that follow each other at once without an end are slowed down."""
+    scene = Scene(intended(), *(source(id=ID, identifier=MARKER),))
+    scene.kube.fails = Conflict("409")
+    due = in_virtual_time(scene.passes(MOST_IN_A_ROW))
+    assert set(due[:-1]) == {AGAIN.seconds}
+    assert due[-1] and due[-1] > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "clear"),
+    [
+        pytest.param({}, False, id="no id"),
+        pytest.param({"id": ID, "created": "2020-01-01T00:00:00Z"}, True, id="an id saved long ago"),
+        pytest.param({"id": ID, "created": "2999-01-01T00:00:00Z"}, False, id="an id saved just now"),
+    ],
+)
+def test_first_memory(status: dict[str, Any], clear: bool) -> None:
+    """A create of an earlier process may be under way, unless its id was saved long ago."""
+    scene = Scene(intended(status))
+    scene.engine.memories.clear()
+
+    async def remember() -> Memory:
+        return scene.engine.remember(intended(status))
+
+    assert in_virtual_time(remember()).clear is clear
+
+
+def test_forget() -> None:
+    """What is known of a resource that is gone is dropped."""
+    scene = Scene(intended())
+    scene.engine.forget(intended().metadata.uid)
+    assert scene.engine.memories == {}

@@ -1,0 +1,219 @@
+"""Doing a step: what is remembered of it, and what an answer is taken for."""
+
+from typing import Any
+
+import pytest
+from tests.support import documents
+from tests.support.builders import MARKER, image_source, source, source_id, wanted
+from tests.support.builders import hub_connection as connection
+from tests.support.scripted import ScriptedClient, Writes
+
+from imagesources.platform.errors import NotSent, Refused, Unanswered
+from imagesources.platform.models import Job, JobDescriptor
+from imagesources.reconcile.execute import PATIENCE_WITH_JOB, Situation, execute
+from imagesources.reconcile.memory import Memory
+from imagesources.reconcile.model import (
+    Create,
+    Delete,
+    FindMarker,
+    FinishCreate,
+    Intend,
+    Look,
+    RemoveExtra,
+    WatchJob,
+)
+from imagesources.reconcile.plan import create_body
+from imagesources.resources import PIN_ANNOTATION
+from imagesources.settings import Settings
+
+ID, OTHER = source_id(1), source_id(2)
+GONE = Refused("getImageSource", status=404, code="404.image.source")
+NO_SUCH_PLACE = Refused("getImageSource", status=404, code="404.uri")
+LOST = Unanswered("createImageSource", "no answer in time")
+
+
+def situation(answers: dict[str, list[Any]], *, memory: Memory | None = None, **metadata: Any) -> Situation:
+    """Returns a situation with a platform that gives these answers."""
+    hub = connection()
+    client: Any = ScriptedClient(answers)
+    hub.client = client
+    kube: Any = Writes()
+    return Situation(image_source(**metadata), wanted(), hub, kube, memory or Memory(attempted=-100.0), Settings())
+
+
+def create() -> Create:
+    """Returns the step that creates."""
+    return Create(create_body(wanted()))
+
+
+async def test_create_answered() -> None:
+    """The id is remembered until status has it, and an attempt that was answered leaves no doubt."""
+    at = situation({"create": [source(id=ID, identifier=MARKER)]}, memory=Memory(attempted=-100.0, clear=True))
+    done = await execute(create(), at)
+    assert (done.failure, done.source and done.source.id) == (None, ID)
+    assert (at.memory.unsaved_id, at.memory.clear) == (ID, True)
+
+
+async def test_create_after_doubt() -> None:
+    """An answer to one attempt says nothing of an earlier one."""
+    at = situation({"create": [source(id=ID, identifier=MARKER)]}, memory=Memory(attempted=-100.0, clear=False))
+    await execute(create(), at)
+    assert not at.memory.clear
+
+
+async def test_create_unanswered() -> None:
+    """From now on the outcome is unknown, whatever was known before; what was looked up before counts no more."""
+    at = situation({"create": [LOST]}, memory=Memory(attempted=-100.0, clear=True, absences=[-1.0, -2.0]))
+    begun = at.now
+    done = await execute(create(), at)
+    assert done.failure and done.failure.unknown
+    assert (at.memory.clear, at.memory.absences) == (False, [])
+    assert at.memory.attempted >= begun
+
+
+async def test_create_cut_short() -> None:
+    """A pass that ends in the midst of a create leaves the doubt behind."""
+    at = situation({"create": [_Ends()]}, memory=Memory(attempted=-100.0, clear=True))
+    with pytest.raises(_Ends):
+        await execute(create(), at)
+    assert not at.memory.clear
+
+
+class _Ends(Exception):
+    """Ends a pass at once."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(NotSent("createImageSource", "connection refused"), id="not sent"),
+        pytest.param(Refused("createImageSource", status=422, code="422.invalid-argument"), id="refused"),
+    ],
+)
+async def test_create_not_applied(error: Exception) -> None:
+    """A create that was certainly not applied leaves no doubt where there was none."""
+    at = situation({"create": [error]}, memory=Memory(attempted=-100.0, clear=True))
+    done = await execute(create(), at)
+    assert done.failure and not done.failure.unknown
+    assert at.memory.clear
+
+
+async def test_create_marker_altered() -> None:
+    """A platform that does not keep the marker gets no further create: another could not be recognised."""
+    at = situation({"create": [source(id=ID, identifier="web")]})
+    done = await execute(create(), at)
+    assert done.failure and done.failure.problem.permanent
+    assert (at.memory.marker_altered, at.memory.unsaved_id, done.source) == (True, None, None)
+
+
+@pytest.mark.parametrize(
+    ("found", "absences"),
+    [
+        pytest.param([], 1, id="nothing"),
+        pytest.param([source(id=ID, identifier=MARKER)], 0, id="one"),
+        pytest.param([source(id=ID, identifier=MARKER, state="deleting")], 1, id="one that ends"),
+    ],
+)
+async def test_find_marker(found: list[Any], absences: int) -> None:
+    """Only a look that finds no live carrier is one that found nothing."""
+    at = situation({"list": [found]})
+    await execute(FindMarker(), at)
+    assert len(at.memory.absences) == absences
+    assert [seen.id for seen in at.hub.inventory.with_identifier(MARKER)] == [ID] * (1 - absences)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "clear"),
+    [
+        pytest.param({}, True, id="the first"),
+        pytest.param({PIN_ANNOTATION: "{}"}, False, id="there was one: another process may have created"),
+    ],
+)
+async def test_intend(annotations: dict[str, str], clear: bool) -> None:
+    """Only who writes the first intent knows that no create can be under way."""
+    at = situation({}, annotations=annotations)
+    await execute(Intend(), at)
+    assert at.memory.clear is clear
+
+
+async def test_look_gone() -> None:
+    """404.image.source is what says that a source is gone."""
+    at = situation({"get": [GONE]})
+    at.learn(source(id=ID))
+    done = await execute(Look(ID), at)
+    assert (done.failure, done.source) == (None, None)
+    assert list(at.hub.inventory.gone) == [ID]
+
+
+@pytest.mark.parametrize("error", [NO_SUCH_PLACE, Refused("getImageSource", status=404, code="404.unknown"), LOST])
+@pytest.mark.parametrize("step", [Look(ID), Delete(ID), FinishCreate(ID, "web")])
+async def test_not_gone(step: Look | Delete | FinishCreate, error: Exception) -> None:
+    """No other answer says so, whatever is asked."""
+    at = situation({"get": [error, error], "delete": [error], "update": [error]})
+    at.learn(source(id=ID))
+    done = await execute(step, at)
+    assert done.failure and not done.failure.gone
+    assert (at.hub.inventory.gone, list(at.hub.inventory.entries)) == ({}, [ID])
+
+
+async def test_change_of_what_another_names() -> None:
+    """404.image.source for a change may be said of a source that the origin names: a look tells."""
+    at = situation({"update": [GONE], "get": [source(id=ID)]})
+    done = await execute(FinishCreate(ID, "web"), at)
+    assert done.failure and not done.failure.gone
+    assert at.hub.inventory.gone == {}
+
+
+@pytest.mark.parametrize(
+    ("ticket", "job_id", "look_due", "fails"),
+    [
+        pytest.param({"job": {"id": OTHER, "accepted": True}}, OTHER, False, False, id="a job"),
+        pytest.param({}, None, True, False, id="no job"),
+        pytest.param({"job": {"id": OTHER, "accepted": False}}, None, False, True, id="a job that is not accepted"),
+    ],
+)
+async def test_delete(ticket: dict[str, Any], job_id: str | None, look_due: bool, fails: bool) -> None:
+    """A 202 is the beginning: the job is watched, or without one the source, which is not taken for gone."""
+    at = situation({"delete": [JobDescriptor.model_validate({"action": "delete", **ticket})]})
+    at.learn(source(id=ID))
+    done = await execute(Delete(ID), at)
+    assert (at.memory.job_id, at.memory.look_due, done.failure is not None) == (job_id, look_due, fails)
+    assert (at.hub.inventory.gone, list(at.hub.inventory.entries)) == ({}, [ID])
+
+
+async def test_delete_gone() -> None:
+    """What is gone already needs no deletion."""
+    at = situation({"delete": [GONE]})
+    assert (await execute(Delete(ID), at)).failure is None
+    assert list(at.hub.inventory.gone) == [ID]
+
+
+@pytest.mark.parametrize("state", ["completed", "error", "expired"])
+async def test_watch_job_ended(state: str) -> None:
+    """However a job ends, whether the source is gone is to be looked at."""
+    at = situation({"job": [Job.model_validate(documents.job(state={"current": state}))]})
+    at.learn(source(id=documents.SOURCE_ID))
+    at.memory.job_id = documents.JOB_ID
+    await execute(WatchJob(documents.JOB_ID), at)
+    assert (at.memory.job_id, at.memory.look_due) == (None, True)
+    assert (at.hub.inventory.gone, list(at.hub.inventory.entries)) == ({}, [documents.SOURCE_ID])
+
+
+async def test_watch_job_unknown() -> None:
+    """A job just announced may be unknown for a while; then the source is looked at instead."""
+    at = situation({"job": [Refused("getJob", status=404, code="404.job")] * PATIENCE_WITH_JOB})
+    at.memory.job_id = OTHER
+    for _ in range(PATIENCE_WITH_JOB - 1):
+        await execute(WatchJob(OTHER), at)
+    assert (at.memory.job_id, at.memory.look_due) == (OTHER, False)
+    await execute(WatchJob(OTHER), at)
+    assert (at.memory.job_id, at.memory.look_due) == (None, True)
+
+
+async def test_remove_extra() -> None:
+    """After the deletion of a second source it is looked at, also where that was not answered."""
+    lost = Unanswered("deleteImageSource", "no answer in time")
+    at = situation({"delete": [lost], "get": [source(id=OTHER, state="deleting")]})
+    done = await execute(RemoveExtra(OTHER), at)
+    assert done.failure
+    assert [seen.source.state.current for seen in at.hub.inventory.entries.values()] == ["deleting"]
