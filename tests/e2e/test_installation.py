@@ -41,7 +41,7 @@ def test_installation(cluster: Cluster, tmp_path: Path) -> None:
         _live(Helm(cluster, _SYSTEM), system, team)
     except AssertionError:
         say(team("describe", "imagesources,clusterhubs"))
-        say(system("logs", "deployment/sources-imagesource-operator", "--tail=40"))
+        say(system("logs", "--selector=app.kubernetes.io/component=operator", "--tail=40"))
         raise
 
 
@@ -78,8 +78,11 @@ def _live(helm: Helm, system: Kubectl, team: Kubectl) -> None:
     assert _ids(team) == first, "a source was made again"
     team("delete", "imagesource", "--all", "--timeout=90s")
     helm("uninstall", "sources", "--wait", "--timeout=100s")
-    left = system("get", "deployments,services,serviceaccounts,roles,rolebindings,jobs,pods", "--output=name").split()
-    assert left == ["serviceaccount/default"]
+    kinds = "deployments,services,serviceaccounts,roles,rolebindings,jobs,pods"
+    wait_for(
+        lambda: system("get", kinds, "--output=name").split() == ["serviceaccount/default"],
+        what="nothing to be left",  # Helm waits for its own objects, not for their Pods
+    )
 
 
 def _prepare(kubectl: Kubectl, folder: Path) -> None:
