@@ -48,7 +48,9 @@ def endured(
 ) -> Iterator[Endured]:
     """Lets one operator meet all cases that were selected, at once."""
     asked = [
-        item.callspec.params["case"] for item in request.session.items if "case" in getattr(item, "fixturenames", ())
+        item.callspec.params["case"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.function is test_case
     ]
     folder, port = tmp_path_factory.mktemp("hostile"), free_ports(1)[0]
     hubs = {case: f"{number:024x}" for number, case in enumerate(asked or CASES[:1], 1)}
