@@ -1,5 +1,6 @@
 """Fixtures around one real control plane per run, and the rule that no test is skipped."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ _SELECTIONS = ("-k", "-m", "--deselect", "--lf", "--last-failed", "--sw", "--ste
 
 hypothesis.settings.register_profile("steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("steady")  # a loaded machine is no failure
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C end what tests start, also where a shell runs the tests in its background and ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

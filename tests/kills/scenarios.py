@@ -88,8 +88,9 @@ def _duplicate(stage: Stage) -> None:
 def _lose(stage: Stage) -> None:
     """Other hands delete the source, so long after its create that a request for that cannot be under way any more."""
     since = time.monotonic()
-    wait_for(lambda: time.monotonic() > since + LATE, what="the create to be long past")
+    wait_for(lambda: time.monotonic() > since + LATE + 1, what="the create to be long past, in whole seconds")
     stage.others("DELETE", f"/{stage.ids[0]}")
+    wait_for(lambda: not stage.platform.sources(), what="the platform's job to end")
 
 
 CREATION = ("intent", "POST", "id", "identifier", "status")
