@@ -188,6 +188,11 @@ def normalised(stage: Scene) -> dict[str, set[str]]:
     }
 
 
+def _counted(stage: Scene) -> tuple[int, int]:
+    counts = stage.kubectl.get("hub", "default")["status"]["sources"]
+    return counts["managed"], counts["pinned"]
+
+
 def test_noninterference(control_plane: ControlPlane, tmp_path: Path) -> None:
     """The same life with other values, of the same length and of another, shows the same."""
     runs = []
@@ -207,6 +212,7 @@ def test_noninterference(control_plane: ControlPlane, tmp_path: Path) -> None:
             stage.edit("web", about={"description": "edited"})
             stage.ready("web")
             wait_for(lambda: len(stage.told("odd")) == 1 and len(stage.told("web")) == 2, what="the Events")
+            wait_for(lambda: _counted(stage) == (1, 2), what="the Hub to speak of both")
             runs.append(normalised(stage))
             stage.operator.stop()
     for place in runs[0]:
