@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.support import documents
 from tests.support.builders import MARKER, PIN, image_source, source, source_id
 from tests.support.builders import hub_connection as connection
 from tests.support.builders import hub_resource as hub
@@ -11,7 +12,7 @@ from tests.support.scripted import ScriptedClient, Writes
 
 from imagesources.hubs.directory import Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection
-from imagesources.platform.errors import Unanswered
+from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.platform.models import Source
 from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import AGAIN, MOST_IN_A_ROW
@@ -105,6 +106,24 @@ def test_delay_grows() -> None:
     expected = [min(settings.retry_most, settings.retry_first * 2**failures) for failures in range(12)]
     assert in_virtual_time(scene.passes(12)) == expected
     assert expected[-1] == settings.retry_most
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(Refused("getJob", status=429, code="429.rate-limiting", retry_after=3600.0), True, id="for long"),
+        pytest.param(Unanswered("getJob", "no answer in time"), False, id="for a moment"),
+    ],
+)
+def test_failure_amid_a_job(error: PlatformError, said: bool) -> None:
+    """What keeps a job from being looked at is said at once where nobody will look again soon, else with progress."""
+    job = {"id": ID, "state": "running", "action": "delete"}
+    resource = intended({"id": ID, "job": job}, deletionTimestamp=documents.NOW)
+    scene = Scene(resource, source(id=ID), job=[error])
+    scene.memory.job_id, scene.memory.job_written = ID, 0.0
+    in_virtual_time(scene.passes())
+    assert scene.client.asked == [("job", ID)]
+    assert bool(scene.kube.written) is said
 
 
 def test_circle_is_slowed_down() -> None:

@@ -230,7 +230,7 @@ class Engine:
         status = self._with_facts(status, at, step, done)
         if not matters(resource.status, status):
             pass
-        elif (wait := self._too_soon(step, status, resource, memory)) > 0:
+        elif (wait := self._too_soon(step, status, resource, memory)) > 0 and not _is_said_now(done, due, wait):
             due = Next(wait) if due.seconds is None else due  # or it would never be said
         else:
             await self.kube.save_status(resource, status)
@@ -357,6 +357,11 @@ class Engine:
         elif not isinstance(step, Rest | Wait):
             source = done.source.id if done.source else resource.status.id
             log.debug("%s", name, extra=_of(resource, step=name, source=source))
+
+
+def _is_said_now(done: Done, due: Next, wait: float) -> bool:
+    """Tell whether a failure is said although progress may not be written yet: its next try is later than that."""
+    return done.failure is not None and due.seconds is not None and due.seconds > wait
 
 
 def _hub_changed(record: Record, hub: HubConnection) -> Problem:
