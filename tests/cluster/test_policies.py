@@ -1,11 +1,12 @@
 """What each policy of an ImageSource does, and what it never does."""
 
+import time
 from typing import Any
 
 import pytest
 from tests.support.platform import SOURCES, secret
 from tests.support.proxy import Call, Fault, refusal
-from tests.support.scene import NGINX, Scene, is_list, source
+from tests.support.scene import NGINX, Scene, source, value
 from tests.support.waiting import wait_for
 
 from imagesources.resources import FINALIZER, RECONCILE_ANNOTATION
@@ -41,9 +42,16 @@ def ask(stage: Scene, name: str, token: str) -> None:
 
 
 def listed(stage: Scene) -> None:
-    """Waits until the operator has listed the sources once more, and has had a moment to see what is new."""
-    before = sum(map(is_list, stage.calls.calls))
-    wait_for(lambda: sum(map(is_list, stage.calls.calls)) > before + 1, what="two more lists")
+    """Waits until the operator has listed the sources once more, from the first page to the last."""
+    for _ in range(2):  # what ends then may have begun before
+        since = time.monotonic()
+        wait_for(lambda since=since: _listed_after(stage, since), what="another list")
+
+
+def _listed_after(stage: Scene, since: float) -> bool:
+    passed = time.monotonic() - since
+    age = value(stage, "imagesource_hub_inventory_age_seconds", hub=f"{stage.kubectl.namespace}/default")
+    return 0 < age < passed
 
 
 def writes_of(stage: Scene, source_id: str) -> list[Call]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
 from tests.support.cluster import Kubectl, Write, Writes, new_namespace
 from tests.support.platform import SOURCES, Platform
 from tests.support.process import OperatorProcess
@@ -159,6 +160,13 @@ class Scene:
 def is_list(call: Call) -> bool:
     """Whether a request to the platform asks for a page of the inventory."""
     return call.method == "GET" and call.path.startswith(f"{SOURCES}?") and "filter" not in call.path
+
+
+def value(stage: Scene, name: str, /, **labels: str) -> float:
+    """The sum of a series over all labels that are not given."""
+    found = text_string_to_metric_families(stage.operator.metrics())
+    samples = (sample for family in found for sample in family.samples if sample.name == name)
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
 
 def _condition(found: Json) -> Condition:
