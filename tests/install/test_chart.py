@@ -111,7 +111,7 @@ def test_arguments_are_known(name: str) -> None:
         command, *flags = pod["spec"]["containers"][0]["args"]
         known = main.get_command(click.Context(main), command)
         assert known, command
-        options = {option for parameter in known.params for option in parameter.opts}
+        options = {option for parameter in known.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {flag.partition("=")[0] for flag in flags} - options == set()
 
 

@@ -30,8 +30,6 @@ SETTINGS = Settings(
 LATE = 1
 """Ticks after which no request is under way any more (``late_arrival``)."""
 
-observe.DELETE_AGAIN_AFTER = TICK  # shorter than it is, for fewer states
-
 NOW = 100_000.0
 BEFORE, BEGUN, AFTER = 1000.0, 2000.0, 3000.0
 """Stamps of the inventory: before a list that is under way was begun, just then, and later."""
@@ -58,13 +56,15 @@ class Clock(asyncio.AbstractEventLoop):
 
 @contextmanager
 def running(clock: Clock) -> Iterator[None]:
-    """Let a clock be the running loop."""
-    before = asyncio._get_running_loop()
+    """Let a clock be the running loop; and lost deletes be asked for again after a tick, for fewer states."""
+    before = asyncio._get_running_loop(), observe.DELETE_AGAIN_AFTER
     asyncio._set_running_loop(clock)
+    observe.DELETE_AGAIN_AFTER = TICK
     try:
         yield
     finally:
-        asyncio._set_running_loop(before)
+        asyncio._set_running_loop(before[0])
+        observe.DELETE_AGAIN_AFTER = before[1]
 
 
 class Recollection(NamedTuple):

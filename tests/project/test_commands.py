@@ -163,7 +163,7 @@ def test_demo_in_a_given_cluster(control_plane: ControlPlane, tmp_path: Path) ->
 def _demo(folder: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
     """Runs the README's first command with all temporary files in a folder, in a process group of its own."""
     command = [*_readme_commands()[0].split(), *args]
-    env = os.environ | {"TMPDIR": str(folder)}
+    env = os.environ | {"TMPDIR": str(folder), "MAKEFLAGS": "", "ARGS": ""}  # those of make test are not for the demo
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=ROOT, env=env, text=True, start_new_session=True, **pipes) as demo:
         try:
