@@ -88,6 +88,15 @@ def test_no_create_while_braked() -> None:
     assert scene.reason == Reason.BRAKED
 
 
+def test_pinned_elsewhere() -> None:
+    """What another hub says of a source is no word on it: nothing is asked, nothing is let go."""
+    pin = PIN.model_copy(update={"hub_id": source_id(9)}).to_json()
+    scene = Scene(intended({"id": ID, "hub": pin}, deletionTimestamp=documents.NOW))
+    in_virtual_time(scene.passes())
+    assert (scene.client.asked, scene.reason) == ([], Reason.HUB_CHANGED)
+    assert [what for what, _ in scene.kube.written] == ["status"]
+
+
 def test_unsaved_id_survives_a_conflict() -> None:
     """An id whose save meets a conflict is saved by the next pass, and nothing is created twice."""
     scene = Scene(intended(), create=[source(id=ID, identifier=MARKER)])
