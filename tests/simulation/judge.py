@@ -116,10 +116,19 @@ class Judge:
             life.unresolved += again or (not late and delay > _SLOW)
             if delay > SETTINGS.late_arrival or again:
                 self.strays.add(answer["id"])
-        if late or delay > _SLOW or (made and made.generation < life.settled):
+        if late or delay > _SLOW or (made and self._is_behind(made.generation, life)):
             life.late_acls.append(answer.get("acl"))
             life.late = True
+        if made:
+            life.written = max(life.written, made.generation)
         self.platform_changed()
+
+    def _is_behind(self, generation: int, life: Life) -> bool:
+        """Whether a write was decided on before an edit that is settled, or that another operator has written by now.
+
+        The platform has no conditional writes: of two operators, the one that hears later of an edit may write last.
+        """
+        return generation < life.settled or (self.operators() > 1 and generation < life.written)
 
     def _owner(self, request: Request) -> str:
         subject = request.subject

@@ -15,6 +15,7 @@ class Life:
         specs: its specs by generation.
         matched: the generations that the platform has matched at some time.
         settled: the newest generation at which it said Ready.
+        written: the newest generation for which the platform was written to.
         adopted: the source that it took over, or "".
         gone: whether it is gone.
         orphaned: whether it is gone and its source was to stay.
@@ -27,6 +28,7 @@ class Life:
     specs: dict[int, Json] = field(default_factory=dict)
     matched: set[int] = field(default_factory=set)
     settled: int = 0
+    written: int = 0
     adopted: str = ""
     gone: bool = False
     orphaned: bool = False

@@ -158,7 +158,9 @@ def _rotate_key(world: World, dice: Random) -> None:
 
     def revoke() -> None:
         world.disturbed()
-        world.platform.keys -= old - {new}
+        secret = world.server.get(SECRETS, "key")
+        in_use = secret["data"]["key"] if secret else new  # another rotation may have come between
+        world.platform.keys -= old - {new, in_use}
 
     world.soon(dice.choice((0.0, 5.0, 150.0)), replace)
 

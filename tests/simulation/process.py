@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.simulation.cluster import NAMESPACE, SOURCES, Apiserver
+from tests.simulation.cluster import NAMESPACE, Apiserver
 from tests.simulation.faults import Fault, Site
 from tests.simulation.kubernetes import SimulatedApi
 from tests.simulation.loop import PROCESS
@@ -20,15 +20,15 @@ from imagesources.kube.api import KubernetesApi
 from imagesources.kube.cache import Cache
 from imagesources.kube.handlers import Handlers
 from imagesources.kube.hubs import HubController
+from imagesources.kube.lists import Lists
 from imagesources.kube.port import KubernetesPort
 from imagesources.kube.recorder import Recorder
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
 from imagesources.platform.transport import OnCall
 from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import AGAIN, Next
-from imagesources.reconcile.ports import Happening, Key, KubernetesError, Vanished
+from imagesources.reconcile.ports import Happening, Key
 from imagesources.reconcile.queue import WorkQueue
-from imagesources.resources.hub import Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 
@@ -99,17 +99,10 @@ class OperatorProcess:
     async def run(self) -> None:
         """Start as ``app.Operator`` does: hubs, a list, then the watch."""
         self._build()
-        while True:
-            try:
-                await self._prime()
-                break
-            except KubernetesError:
-                await asyncio.sleep(1.0)
+        await self.lists.read()
         asyncio.get_running_loop().create_task(self.api.watch(self._deliver))
         await self._work()
-        while True:
-            await asyncio.sleep(SETTINGS.relist)
-            await self._prune()
+        await self.lists.keep_clean()
 
     def _build(self) -> None:
         self.api = self._world.api_of(self)
@@ -130,12 +123,7 @@ class OperatorProcess:
         )
         hub_queue: WorkQueue[HubKey] = WorkQueue(controller.reconcile, lambda key: key, 1, is_open=False)
         self.handlers = Handlers(self.cache, self.engine, controller, self.sources, hub_queue)
-
-    async def _prime(self) -> None:
-        async for body in self.api.list(Hub.plural):
-            self.handlers.hub_seen(body)
-        async for body in self.api.list(SOURCES):
-            self.handlers.source_seen(body)
+        self.lists = Lists(api, SETTINGS, directory, self.handlers)
 
     async def _work(self) -> None:
         for key in list(self.handlers.hubs.hubs):
@@ -143,19 +131,6 @@ class OperatorProcess:
         self.handlers.hub_queue.open()
         self.sources.open()
         self.working = True
-
-    async def _prune(self) -> None:
-        try:
-            listed = {body["metadata"]["name"] async for body in self.api.list(SOURCES)}
-            for namespace, name in sorted(self.cache.resources.keys()):
-                if name in listed:
-                    continue
-                try:
-                    self.handlers.source_seen(await self.api.get(SOURCES, namespace, name))
-                except Vanished:
-                    self.handlers.source_gone((namespace, name))
-        except KubernetesError:
-            return
 
     async def _reconcile(self, key: Key) -> Next:
         known = self.cache.resources.get(key)

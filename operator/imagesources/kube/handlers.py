@@ -95,7 +95,10 @@ class Handlers:
 
     def hub_deleted(self, body: Json) -> None:
         """A Hub or ClusterHub is gone."""
-        key = hub_key(body)
+        self.hub_gone(hub_key(body))
+
+    def hub_gone(self, key: HubKey) -> None:
+        """A Hub or ClusterHub turned out to be gone."""
         self.hubs.hubs.pop(key, None)
         self.hub_queue.add(key)
 

@@ -78,21 +78,31 @@ class HubController:
         """Connect a hub as its resource says, and write its status."""
         resource = self.hubs.get(key)
         if resource is None:
-            self.connected.pop(key, None)
-            self.directory.remove(key)
+            self._forget(key)
             return Next()
         try:
             with tracing.trace("reconcile hub", {"imagesource.hub": hub_name(key)}):
                 await self._connect(key, resource)
                 if self.keeps():
                     await self._hold(key, resource)
-                    await self._report(key, self.hubs.get(key, resource))
+                    if key in self.hubs:
+                        await self._report(key, self.hubs[key])
                 else:
                     await self._report_brake(key, resource)
         except KubernetesError as error:
             log.warning("a hub could not be looked after: %s", error, extra={"hub": hub_name(key)})
             return Next(self.settings.retry_first)
-        return Next() if self._has_a_key(key) else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
+        return (
+            Next()
+            if key not in self.hubs or self._has_a_key(key)
+            else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
+        )
+
+    def _forget(self, key: HubKey) -> None:
+        """A Hub is gone: nothing is done through it any more."""
+        self.hubs.pop(key, None)
+        self.connected.pop(key, None)
+        self.directory.remove(key)
 
     def _has_a_key(self, key: HubKey) -> bool:
         """Tell whether a Hub is connected, and not with a key that is rejected: its Secret may have been read early."""
@@ -286,6 +296,8 @@ class HubController:
         try:
             written = await self.api.patch(kind.plural, namespace, name, body, status=status)
         except Vanished:
+            if key in self.hubs and self.hubs[key].metadata.uid == resource.metadata.uid:
+                self._forget(key)
             return
         now = kind.read(written)
         if key in self.hubs and version_of(now.metadata) >= version_of(self.hubs[key].metadata):

@@ -7,12 +7,14 @@ from random import uniform
 
 from imagesources.hubs.directory import HubDirectory
 from imagesources.kube.api import Json, KubernetesApi
-from imagesources.kube.handlers import Handlers
+from imagesources.kube.handlers import Handlers, hub_key
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 from imagesources.telemetry import log
+
+_HUBS: dict[str, type[Hub]] = {"Hub": Hub, "ClusterHub": ClusterHub}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +56,31 @@ class Lists:
     async def _read_once(self) -> None:
         if not self.settings.namespaces:
             self.directory.namespace_labels = await self.api.namespace_labels()
-        for kind in (Hub,) if self.settings.namespaces else (Hub, ClusterHub):
-            for body in await self._list(kind.plural):
-                body.setdefault("kind", kind.__name__)
-                self.handlers.hub_seen(body)
-        for body in await self._list(ImageSource.plural):
+        hubs, sources = await self._hubs(), await self._list(ImageSource.plural)  # all of it, or nothing
+        for body in hubs:
+            self.handlers.hub_seen(body)
+        for body in sources:
             self.handlers.source_seen(body)
 
     async def _drop_vanished(self) -> None:
         listed = {
             (body["metadata"]["namespace"], body["metadata"]["name"]) for body in await self._list(ImageSource.plural)
         }
-        for namespace, name in self.handlers.cache.resources.keys() - listed:
+        for namespace, name in sorted(self.handlers.cache.resources.keys() - listed):
             try:
                 self.handlers.source_seen(await self.api.get(ImageSource.plural, namespace, name))
             except Vanished:
                 self.handlers.source_gone((namespace, name))
+        there = {hub_key(body) for body in await self._hubs()}
+        for kind, namespace, name in sorted(self.handlers.hubs.hubs.keys() - there):
+            try:
+                await self.api.get(_HUBS[kind].plural, namespace, name)
+            except Vanished:
+                self.handlers.hub_gone((kind, namespace, name))
+
+    async def _hubs(self) -> list[Json]:
+        kinds = ("Hub",) if self.settings.namespaces else _HUBS
+        return [body | {"kind": kind} for kind in kinds for body in await self._list(_HUBS[kind].plural)]
 
     async def _list(self, plural: str) -> list[Json]:
         places = (None,) if plural == ClusterHub.plural else self.settings.namespaces or (None,)

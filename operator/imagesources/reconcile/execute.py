@@ -91,8 +91,13 @@ async def execute(step: Step, at: Situation) -> Done:
 
 
 async def _judged(error: PlatformError, step: Step, at: Situation) -> Done:
-    """Judge a failure. That a source is gone may be said of ours, or of one that its origin names: a look tells."""
+    """Judge a failure. That a source is gone may be said of ours, or of one that its origin names: a look tells.
+
+    A write without an answer may have been applied: what is known of the source is no base for the next one.
+    """
     url = at.hub.pin.url
+    if isinstance(error, Unanswered) and isinstance(step, Update | UpdateAccess):
+        at.memory.look_due = True
     verdict = judge(error, step, url)
     if not (verdict.gone and isinstance(step, FinishCreate | Update | UpdateAccess)):
         return Done(failure=verdict)

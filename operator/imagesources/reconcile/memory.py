@@ -41,7 +41,7 @@ class Memory:
         delete_asked: when this process asked for the source to be deleted.
         job_asked: how often it was asked for.
         ask_at: when the job, or without one the source, is to be asked for again.
-        look_due: a job has ended, the source has not been looked at since.
+        look_due: a job has ended, or a write had no answer, and the source has not been looked at since.
         job_written: when progress was last written to status.
         answered: the value of the requestedAt annotation for which the platform was asked.
         corrections: when changes by other hands were corrected.

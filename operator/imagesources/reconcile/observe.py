@@ -95,7 +95,8 @@ def observe(
         dying=inventory.with_identifier(wanted.marker, SourceState.DELETING),
         new_secrets=_new_secrets(resource, wanted, memory, kube),
         unconverged=memory.unconverged,
-        look_asked=resource.requested_at not in (None, resource.status.last_handled_reconcile_at, memory.answered),
+        look_asked=memory.look_due
+        or resource.requested_at not in (None, resource.status.last_handled_reconcile_at, memory.answered),
         delete_due=memory.delete_asked <= now - DELETE_AGAIN_AFTER,
         corrections=sum(at > now - CORRECTIONS_WITHIN for at in memory.corrections),
     )  # fmt: skip
