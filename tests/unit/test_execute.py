@@ -8,11 +8,12 @@ from tests.support.builders import MARKER, image_source, source, source_id, want
 from tests.support.builders import hub_connection as connection
 from tests.support.scripted import ScriptedClient, Writes
 
-from imagesources.platform.errors import NotSent, Refused, Unanswered
+from imagesources.platform.errors import NotSent, PlatformError, Refused, Unanswered
 from imagesources.platform.models import Job, JobDescriptor
 from imagesources.reconcile.execute import PATIENCE_WITH_JOB, Situation, execute
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import (
+    Access,
     Create,
     Delete,
     FindMarker,
@@ -20,6 +21,8 @@ from imagesources.reconcile.model import (
     Intend,
     Look,
     RemoveExtra,
+    Update,
+    UpdateAccess,
     WatchJob,
 )
 from imagesources.reconcile.plan import create_body
@@ -217,3 +220,23 @@ async def test_remove_extra() -> None:
     done = await execute(RemoveExtra(OTHER), at)
     assert done.failure
     assert [seen.source.state.current for seen in at.hub.inventory.entries.values()] == ["deleting"]
+
+
+@pytest.mark.parametrize(
+    ("error", "due"),
+    [
+        pytest.param(Unanswered("updateImageSource", "no answer in time"), True, id="no answer"),
+        pytest.param(Refused("updateImageSource", status=422, code="422.invalid-input"), False, id="refused"),
+        pytest.param(NotSent("updateImageSource", "no route"), False, id="not sent"),
+    ],
+)
+@pytest.mark.parametrize(
+    "step", [Update(ID, {"name": "New"}), UpdateAccess(ID, Access(None))], ids=["content", "access"]
+)
+async def test_look_after_no_answer(step: Update | UpdateAccess, error: PlatformError, due: bool) -> None:
+    """What may have been applied is looked at before anything else is written; then no more."""
+    at = situation({"update": [error], "share": [error], "get": [source(id=ID)]})
+    assert (await execute(step, at)).failure
+    assert at.memory.look_due is due
+    await execute(Look(ID), at)
+    assert not at.memory.look_due

@@ -322,10 +322,11 @@ def test_observe_memory() -> None:
     ],
 )
 def test_observe_look_asked(annotation: str | None, handled: str | None, answered: str | None, asked: bool) -> None:
-    """A new value of the annotation asks for one look."""
+    """A new value of the annotation asks for one look; so does a write without an answer, or the end of a job."""
     metadata = {"annotations": {"images.cycle.io/requestedAt": annotation}} if annotation else {}
     resource = image_source(status=OWN | {"lastHandledReconcileAt": handled}, **metadata)
     assert seen(resource, memory=memory_of(answered=answered)).look_asked is asked
+    assert seen(resource, memory=memory_of(answered=answered, look_due=True)).look_asked
 
 
 def test_observe_corrections() -> None:

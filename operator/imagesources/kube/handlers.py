@@ -45,6 +45,9 @@ class Handlers:
 
     def source_seen(self, body: Json) -> None:
         """An ImageSource was created or changed, or is listed."""
+        metadata = body["metadata"]
+        if _is(self.cache.resources.get((metadata["namespace"], metadata["name"])), metadata):
+            return
         resource = _read(ImageSource, body)
         if resource is None:
             return
@@ -88,8 +91,10 @@ class Handlers:
 
     def hub_seen(self, body: Json) -> None:
         """A Hub or ClusterHub was created or changed, or is listed."""
-        resource = _read(ClusterHub if body["kind"] == "ClusterHub" else Hub, body)
         key = hub_key(body)
+        if _is(self.hubs.hubs.get(key), body["metadata"]):
+            return
+        resource = _read(ClusterHub if body["kind"] == "ClusterHub" else Hub, body)
         if resource and self.hubs.seen(key, resource):
             self.hub_queue.add(key)
 
@@ -151,6 +156,12 @@ class Handlers:
     def _add(self, resources: Iterable[ImageSource]) -> None:
         for resource in resources:
             self.sources.add(resource.key, Priority.DRIFT)
+
+
+def _is(known: ImageSource | Hub | None, metadata: Json) -> bool:
+    """Tell whether a state is just the one that is known: most events are the echo of an own write."""
+    version = (metadata["uid"], metadata["resourceVersion"])
+    return known is not None and (known.metadata.uid, known.metadata.resource_version) == version
 
 
 def _read(kind: type[_Kind], body: Json) -> _Kind | None:

@@ -139,6 +139,10 @@ class HubController:
         return key[1] or self.settings.operator_namespace, hub.spec.platform.api_key_from.secret_key_ref.name
 
     async def _connect(self, key: HubKey, resource: Hub) -> None:
+        known = self.cache.secrets.get(self._secret_of(key, resource) or ("", ""))
+        if known and self.connected.get(key) == (resource.spec, known):  # the Secret's watch tells of nothing new
+            self._share_brake(key, resource)
+            return
         try:
             connection, pinned_url, policy, made_of = await self.how_to_reach(key, resource)
         except UnusableHubError as error:
@@ -242,7 +246,8 @@ class HubController:
         entry = self.directory.entries[key]
         there = self._at(resource, entry)
         status = describe(resource, entry, self._own(key, there), there, self.cache.keys, self.wall_clock())
-        if difference := merge_patch(resource.status.to_json(), status.to_json()):
+        if status != resource.status:
+            difference = merge_patch(resource.status.to_json(), status.to_json())
             await self._write(key, resource, {"status": difference}, status=True)
 
     def _share_brake(self, key: HubKey, resource: Hub) -> None:
@@ -300,8 +305,10 @@ class HubController:
                 self._forget(key)
             return
         now = kind.read(written)
-        if key in self.hubs and version_of(now.metadata) >= version_of(self.hubs[key].metadata):
-            self.hubs[key] = now
+        if key not in self.hubs or version_of(now.metadata) < version_of(self.hubs[key].metadata):
+            return
+        if now.spec == resource.spec and now.metadata.deletion_timestamp == resource.metadata.deletion_timestamp:
+            self.hubs[key] = now  # else the watch tells of what somebody has changed meanwhile
 
 
 def _begun_at(resource: ImageSource) -> HubKey | None:

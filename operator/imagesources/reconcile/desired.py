@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from pydantic.alias_generators import to_snake
+from pydantic import alias_generators
 
 from imagesources.reconcile.model import Access, FromSecret, Json, Problem, Wanted, acl_of
 from imagesources.resources import marker
@@ -16,6 +17,8 @@ from imagesources.resources.imagesource import (
     ImageSourceSpec,
     ManagementPolicy,
 )
+
+to_snake = cache(alias_generators.to_snake)
 
 IdOf = Callable[[str], str | None]
 """The platform's id of another ImageSource of the same namespace, by name; None while it has none."""

@@ -140,7 +140,7 @@ class Observed:
         new_secrets: a Secret in use has another version than the one that was sent.
         unconverged: writes in a row whose reply was not what was written.
         delete_due: this process has not asked for the source to be deleted, or long ago.
-        look_asked: a person asks for a look at the platform now.
+        look_asked: a person asks for a look at the platform now, or a write had no answer.
         corrections: how often, lately, changes by other hands were corrected.
     """
 

@@ -100,6 +100,7 @@ class WorkQueue(Generic[_Key]):
         self._lane_of = lane_of
         self._width = width
         self.name = name
+        self._latency, self._duration = QUEUE_LATENCY.labels(name), RECONCILE_SECONDS.labels(name)
         self._party_of = party_of
         self._items: dict[_Key, _Item[_Key]] = {}
         self._lanes: dict[Hashable, _Lane[_Key]] = {}
@@ -186,7 +187,7 @@ class WorkQueue(Generic[_Key]):
             lane.turns[priority] = turn
             item.ticket, item.running = None, True
             now = asyncio.get_running_loop().time()
-            QUEUE_LATENCY.labels(self.name).observe(now - item.since)
+            self._latency.observe(now - item.since)
             item.since = now
             lane.running += 1
             task = asyncio.create_task(self._run(item, lane_key, lane), name=f"reconcile {key}")
@@ -203,7 +204,7 @@ class WorkQueue(Generic[_Key]):
             log.exception("a pass failed; it is tried again", extra={"source_name": item.key})
             after = Next(60.0)
         finally:
-            RECONCILE_SECONDS.labels(self.name).observe(asyncio.get_running_loop().time() - begun)
+            self._duration.observe(asyncio.get_running_loop().time() - begun)
             lane.running -= 1
             item.running = False
             self._after(item, after)

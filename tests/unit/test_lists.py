@@ -1,0 +1,97 @@
+"""What lists tell, and what must not outlive them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.builders import hub_resource, image_source
+from tests.support.clock import in_virtual_time
+
+from imagesources.hubs.directory import HubDirectory
+from imagesources.kube.cache import Cache
+from imagesources.kube.handlers import Handlers
+from imagesources.kube.hubs import HubController
+from imagesources.kube.lists import Lists
+from imagesources.reconcile import Engine
+from imagesources.reconcile.engine import Next
+from imagesources.reconcile.ports import KubernetesError, Vanished
+from imagesources.reconcile.queue import WorkQueue
+from imagesources.settings import Settings
+
+Json = dict[str, Any]
+SETTINGS = Settings(namespaces=("shop",))
+HUB, SOURCE = hub_resource(), image_source()
+KEY = ("Hub", "shop", "default")
+
+
+@dataclass
+class Listing:
+    """The methods of ``KubernetesApi`` that are used, where nothing is there but in lists.
+
+    Attributes:
+        answers: what each list says, one time after the other; an exception is raised.
+    """
+
+    answers: dict[str, list[list[Json] | Exception]]
+
+    async def list(self, plural: str, _namespace: str | None = None) -> AsyncIterator[Json]:
+        """See ``KubernetesApi``."""
+        answer = self.answers[plural].pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        for body in answer:
+            yield body
+
+    async def get(self, *_about: str) -> Json:
+        """See ``KubernetesApi``."""
+        raise Vanished("404")
+
+    async def patch(self, *_about: Any, **_more: Any) -> Json:
+        """See ``KubernetesApi``."""
+        raise Vanished("404")
+
+
+async def _rest(_key: object) -> Next:
+    return Next()
+
+
+def lists(**answers: list[list[Json] | Exception]) -> Lists:
+    """Returns lists with these answers; nothing that the handlers order is done."""
+    api: Any = Listing(answers)
+    cache, directory = Cache(), HubDirectory(clusterwide=False, on_change=lambda *_: None)
+    controller = HubController(api, cache, directory, SETTINGS, None)
+    queues = [WorkQueue(_rest, lambda key: key, 1, is_open=False) for _ in range(2)]
+    return Lists(api, SETTINGS, directory, Handlers(cache, Engine(api, directory, SETTINGS), controller, *queues))
+
+
+def test_lists_count_as_a_whole() -> None:
+    """A Hub that goes while the first lists fail is not known once they succeed."""
+    there = lists(hubs=[[HUB.to_json()], []], imagesources=[KubernetesError("503"), [SOURCE.to_json()]])
+    in_virtual_time(there.read())
+    assert list(there.handlers.cache.resources) == [SOURCE.key]
+    assert there.handlers.hubs.hubs == {}
+
+
+def test_what_vanished_is_dropped() -> None:
+    """Of what went while no watch was connected, nothing is left."""
+    there = lists(hubs=[[HUB.to_json()], []], imagesources=[[SOURCE.to_json()], []])
+
+    async def twice() -> None:
+        await there.read()
+        assert (list(there.handlers.cache.resources), list(there.handlers.hubs.hubs)) == ([SOURCE.key], [KEY])
+        await there._drop_vanished()
+
+    in_virtual_time(twice())
+    assert (there.handlers.cache.resources, there.handlers.hubs.hubs) == ({}, {})
+
+
+def test_a_hub_that_cannot_be_written_is_gone() -> None:
+    """Where the apiserver knows no such Hub, nothing goes through it any more, whether a watch has told or not."""
+    there = lists(hubs=[[HUB.to_json()]], imagesources=[[]])
+
+    async def look_after() -> Next:
+        await there.read()
+        return await there.handlers.hubs.reconcile(KEY)
+
+    assert in_virtual_time(look_after()) == Next()
+    assert (there.handlers.hubs.hubs, there.directory.entries) == ({}, {})
