@@ -169,10 +169,11 @@ def _lasting(value: Any) -> Any:
 @contextmanager
 def stage(world: World, name: str) -> Iterator[Stage]:
     """Makes a plan's part of the world; the operator is not started."""
-    platform = world.platform.of_hub(next(world.hubs))
+    hub = next(world.hubs)
+    platform = world.platform.of_hub(hub)
     folder = world.folder / name
     folder.mkdir()
-    namespace = f"kill-{name}"
+    namespace = f"kill-{int(hub, 16)}"  # a name may be too long for one
     with ExitStack() as stack:
         calls = stack.enter_context(Proxy(platform.url))
         kube = stack.enter_context(apiserver_proxy(world.cluster))

@@ -301,7 +301,7 @@ class HubController:
         try:
             written = await self.api.patch(kind.plural, namespace, name, body, status=status)
         except Vanished:
-            if key in self.hubs and self.hubs[key].metadata.uid == resource.metadata.uid:
+            if self.hubs.get(key, resource).metadata.uid == resource.metadata.uid:
                 self._forget(key)
             return
         now = kind.read(written)
