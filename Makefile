@@ -7,7 +7,7 @@ ARGS ?=
 
 help:
 	@echo 'make demo      the operator at work on a real Kubernetes API, on this machine'
-	@echo 'make test      everything that CI runs (ARGS="…" goes to pytest)'
+	@echo 'make test      all tests but make e2e (ARGS="…" goes to pytest)'
 	@echo 'make check     lint, format, types and import ranks alone'
 	@echo 'make e2e       the image and the chart on a real node; needs kind with Docker, or root on Debian'
 	@echo 'make bench     the embedded platform with 10,000 sources, beside a trivial handler'

@@ -97,6 +97,19 @@ async def _lives(world: World) -> None:
     world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3], 2))
 
 
+async def _whole(world: World) -> None:
+    """Created, changed, found twice, deleted, created again, changed, deleted; then the Hub goes too."""
+    await _begin(world)
+    await _until_wanted(world)
+    await _end_life(world)
+    world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3], 2))
+    await _until_wanted(world)
+    world.server.edit(SOURCES, NAME, spec=spec_of(NAME, ACLS[2], 3))
+    await _until_wanted(world)
+    await _end_life(world)
+    world.server.delete(HUBS, "default")
+
+
 _CONFLICT = (Site.STATUS, Fault.CONFLICT)
 _LAST_CONFLICT = (Site.RELEASE, Fault.CONFLICT)
 _NO_POST = (Site.CREATE, Fault.CRASH_BEFORE)
@@ -119,6 +132,7 @@ FURTHER = {
     "from the beginning": Scenario(_begin, (_NO_POST, _CONFLICT)),
     "again": Scenario(_again, (_NO_POST, _CONFLICT)),
     "two lives": Scenario(_lives, (_NO_POST, _CONFLICT)),
+    "two whole lives": Scenario(_whole, (_NO_POST, _CONFLICT)),
 }
 """Those for the pairs that cannot happen in these."""
 

@@ -74,7 +74,7 @@ def test_lists_count_as_a_whole() -> None:
 
 def test_what_vanished_is_dropped() -> None:
     """Of what went while no watch was connected, nothing is left."""
-    there = lists(hubs=[[HUB.to_json()], []], imagesources=[[SOURCE.to_json()], []])
+    there = lists(hubs=[[HUB.to_json()], [], []], imagesources=[[SOURCE.to_json()], []])
 
     async def twice() -> None:
         await there.read()

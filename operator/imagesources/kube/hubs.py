@@ -83,20 +83,18 @@ class HubController:
         try:
             with tracing.trace("reconcile hub", {"imagesource.hub": hub_name(key)}):
                 await self._connect(key, resource)
-                if self.keeps():
+                if self.keeps() and key in self.hubs:
                     await self._hold(key, resource)
-                    if key in self.hubs:
-                        await self._report(key, self.hubs[key])
-                else:
+                    await self._report(key, self.hubs.get(key, resource))
+                elif key in self.hubs:
                     await self._report_brake(key, resource)
         except KubernetesError as error:
             log.warning("a hub could not be looked after: %s", error, extra={"hub": hub_name(key)})
             return Next(self.settings.retry_first)
-        return (
-            Next()
-            if key not in self.hubs or self._has_a_key(key)
-            else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
-        )
+        if key not in self.hubs:
+            self._forget(key)  # it went meanwhile
+            return Next()
+        return Next() if self._has_a_key(key) else Next(min(self.settings.retry_most, 10 * self.settings.retry_first))
 
     def _forget(self, key: HubKey) -> None:
         """A Hub is gone: nothing is done through it any more."""
@@ -106,24 +104,18 @@ class HubController:
 
     def _has_a_key(self, key: HubKey) -> bool:
         """Tell whether a Hub is connected, and not with a key that is rejected: its Secret may have been read early."""
-        connection = self.directory.entries[key].connection
+        entry = self.directory.entries.get(key)
+        connection = entry.connection if entry else None
         trouble = connection.trouble if connection else None
         return connection is not None and not (trouble and trouble.reason is Reason.KEY_REJECTED)
 
     def seen(self, key: HubKey, resource: Hub) -> bool:
         """Take in a state of a Hub; tells whether it is one to act on."""
         old = self.hubs.get(key)
-        if (
-            old
-            and old.metadata.uid == resource.metadata.uid
-            and version_of(old.metadata) > version_of(resource.metadata)
-        ):
+        if old and version_of(old.metadata) > version_of(resource.metadata):
             return False
         self.hubs[key] = resource
-        if old is None or old.metadata.uid != resource.metadata.uid:
-            return True
-        deleting = resource.metadata.deletion_timestamp != old.metadata.deletion_timestamp
-        return deleting or old.spec != resource.spec or old.status.brake != resource.status.brake
+        return old is None or _must_be_acted_on(old, resource)
 
     def is_unheld(self, key: HubKey) -> bool:
         """Tell whether a Hub could be deleted at once, as nothing holds it yet."""
@@ -139,10 +131,6 @@ class HubController:
         return key[1] or self.settings.operator_namespace, hub.spec.platform.api_key_from.secret_key_ref.name
 
     async def _connect(self, key: HubKey, resource: Hub) -> None:
-        known = self.cache.secrets.get(self._secret_of(key, resource) or ("", ""))
-        if known and self.connected.get(key) == (resource.spec, known):  # the Secret's watch tells of nothing new
-            self._share_brake(key, resource)
-            return
         try:
             connection, pinned_url, policy, made_of = await self.how_to_reach(key, resource)
         except UnusableHubError as error:
@@ -235,6 +223,8 @@ class HubController:
                 return
             counted = counted_of(note, resource.spec.release_brake or "", self._zero()).to_json()
             await self._write(key, resource, {"status": {"counted": {self.shard: counted}}}, status=True)
+            if key not in self.hubs:
+                raise KubernetesError(f"{hub_name(key)} is gone")
             brake.noted = note
 
     def _zero(self) -> datetime:
@@ -243,7 +233,9 @@ class HubController:
 
     async def _report(self, key: HubKey, resource: Hub) -> None:
         """Write the status where it says something new."""
-        entry = self.directory.entries[key]
+        entry = self.directory.entries.get(key)
+        if entry is None:
+            return  # gone meanwhile
         there = self._at(resource, entry)
         status = describe(resource, entry, self._own(key, there), there, self.cache.keys, self.wall_clock())
         if status != resource.status:
@@ -268,16 +260,17 @@ class HubController:
         held = HUB_FINALIZER in resource.metadata.finalizers
         deleting = resource.metadata.deletion_timestamp is not None
         others = [name for name in resource.metadata.finalizers if name != HUB_FINALIZER]
-        own = self._own(key, self._at(resource, self.directory.entries[key]))
+        entry = self.directory.entries[key]
+        own = self._own(key, self._at(resource, entry))
         if not deleting and not held and any(needs_operator(source) for source in own):
             await self._write(key, resource, {"metadata": {"finalizers": [*others, HUB_FINALIZER]}})
-        elif deleting and held and not own and not await self._is_needed(key, resource):
+        elif deleting and held and not own and not await self._is_needed(key, resource, entry):
             await self._write(key, resource, {"metadata": {"finalizers": others}})
 
-    async def _is_needed(self, key: HubKey, resource: Hub) -> bool:
+    async def _is_needed(self, key: HubKey, resource: Hub, entry: Entry) -> bool:
         """Ask the apiserver whether sources belong to a Hub: at a start, or behind a gap, the cache has not all."""
         live = [ImageSource.read(body) async for body in self.api.list(ImageSource.plural, key[1] or None)]
-        return bool(self._own(key, self._at(resource, self.directory.entries[key], live)))
+        return bool(self._own(key, self._at(resource, entry, live)))
 
     def _at(self, resource: Hub, entry: Entry, sources: Iterable[ImageSource] | None = None) -> list[ImageSource]:
         """Find the sources that belong to the hub's place, also those that are only about to; in the cache, if any."""
@@ -305,10 +298,16 @@ class HubController:
                 self._forget(key)
             return
         now = kind.read(written)
-        if key not in self.hubs or version_of(now.metadata) < version_of(self.hubs[key].metadata):
-            return
-        if now.spec == resource.spec and now.metadata.deletion_timestamp == resource.metadata.deletion_timestamp:
-            self.hubs[key] = now  # else the watch tells of what somebody has changed meanwhile
+        known = self.hubs.get(key)
+        if known and version_of(now.metadata) >= version_of(known.metadata) and not _must_be_acted_on(known, now):
+            self.hubs[key] = now  # else the watch tells of it
+
+
+def _must_be_acted_on(old: Hub, new: Hub) -> bool:
+    """Tell whether a state of a Hub differs from an earlier one in more than what is written of it."""
+    return (old.metadata.uid, old.metadata.deletion_timestamp, old.spec, old.status.brake) != (
+        new.metadata.uid, new.metadata.deletion_timestamp, new.spec, new.status.brake,
+    )  # fmt: skip
 
 
 def _begun_at(resource: ImageSource) -> HubKey | None:

@@ -71,12 +71,21 @@ class Lists:
                 self.handlers.source_seen(await self.api.get(ImageSource.plural, namespace, name))
             except Vanished:
                 self.handlers.source_gone((namespace, name))
-        there = {hub_key(body) for body in await self._hubs()}
-        for kind, namespace, name in sorted(self.handlers.hubs.hubs.keys() - there):
-            try:
-                await self.api.get(_HUBS[kind].plural, namespace, name)
-            except Vanished:
-                self.handlers.hub_gone((kind, namespace, name))
+        await self._drop_hubs()
+
+    async def _drop_hubs(self) -> None:
+        """Drop the Hubs that two lists do not show; there is no right to ask for one."""
+        known = {key: hub.metadata.uid for key, hub in self.handlers.hubs.hubs.items()}
+        for _ in range(2):
+            there = await self._hubs()
+            for body in there:
+                self.handlers.hub_seen(body)
+            known = {key: known[key] for key in sorted(known.keys() - set(map(hub_key, there)))}
+            if not known:
+                return
+        for key, uid in known.items():
+            if (hub := self.handlers.hubs.hubs.get(key)) and hub.metadata.uid == uid:
+                self.handlers.hub_gone(key)
 
     async def _hubs(self) -> list[Json]:
         kinds = ("Hub",) if self.settings.namespaces else _HUBS

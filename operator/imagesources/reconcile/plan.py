@@ -50,7 +50,7 @@ def plan(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> St
         return _delete(wanted, record, observed, doubt)
     if wanted.observe_only:
         return _observe(wanted, record, observed)
-    if wanted.suspended and _matches(wanted, observed):
+    if wanted.suspended and not observed.look_due and _matches(wanted, observed):
         return Rest()
     if wanted.suspended:
         return Wait(Problem(Reason.SUSPENDED, "spec.suspend is true; set it to false to go on"))
