@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 from imagesources.cli import main
@@ -18,6 +20,8 @@ _LATE = [f"kubernetes.aio.client.api.{name}_api" for name in ("core_v1", "custom
 
 _FORKING.set_forkserver_preload(["pytest", "imagesources.cli.run", "imagesources.app", *_LATE])
 _PR_SET_PDEATHSIG = 1
+_TURN = threading.Lock()
+"""Held while processes are looked at: a start looks at all, and of two looks at once one loses the exit code."""
 
 
 class ForkedOperator:
@@ -33,7 +37,8 @@ class ForkedOperator:
 
     def __init__(self, log: Path, *argv: str) -> None:
         self._process = _FORKING.Process(target=_run, args=(str(log), argv), daemon=True)
-        self._process.start()
+        with _TURN:
+            self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
 
@@ -43,8 +48,13 @@ class ForkedOperator:
 
     def wait(self, seconds: float) -> int | None:
         """Waits for its end and returns the exit code, negative for a signal; None: it still runs."""
-        self._process.join(seconds)
-        return self._process.exitcode
+        until = time.monotonic() + seconds
+        while True:
+            with _TURN:
+                code = self._process.exitcode
+            if code is not None or time.monotonic() >= until:
+                return code
+            time.sleep(0.02)
 
 
 def _run(log: str, argv: tuple[str, ...]) -> None:

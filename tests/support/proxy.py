@@ -155,9 +155,7 @@ class Proxy:
     async def _open(self) -> None:
         self._connector = aiohttp.TCPConnector(ssl=self._trust, limit=0, socket_factory=self._socket)
         self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
+            connector=self._connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)
         )
         server = web.Application(client_max_size=0)
         server.router.add_route("*", "/{path:.*}", self._handle)
@@ -199,13 +197,10 @@ class Proxy:
         await asyncio.sleep(fault.delay)
         if not fault.forward:
             return self._answer(request, fault)
-        while True:
-            try:
-                return await self._pass(request, call, fault)
-            except aiohttp.ConnectionTimeoutError:  # a handshake that does not go on: nothing was sent
-                continue
-            except aiohttp.ClientConnectionError:  # the server is away
-                return self._answer(request, DROPPED)
+        try:
+            return await self._pass(request, call, fault)
+        except aiohttp.ClientConnectionError:  # the server is away
+            return self._answer(request, DROPPED)
 
     async def _pass(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
         async with self._forward(call, request.raw_path) as answer:
