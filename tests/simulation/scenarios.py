@@ -110,6 +110,22 @@ async def _whole(world: World) -> None:
     world.server.delete(HUBS, "default")
 
 
+async def _twin_at_the_end(world: World) -> None:
+    """Created, shared twice, deleted with a second source while no operator runs, created again."""
+    await _create(world)
+    await _until_wanted(world)
+    for acl in (ACLS[3], ACLS[2]):
+        world.server.edit(SOURCES, NAME, spec=spec_of(NAME, acl))
+        await _until_wanted(world)
+    while not world.processes:
+        await asyncio.sleep(0.5)
+    _twin(world)
+    world.server.delete(SOURCES, NAME)
+    await _restart(world)
+    await _until_gone(world)
+    world.server.create(SOURCES, NAME, spec=spec_of(NAME, ACLS[3], 2))
+
+
 _CONFLICT = (Site.STATUS, Fault.CONFLICT)
 _LAST_CONFLICT = (Site.RELEASE, Fault.CONFLICT)
 _NO_POST = (Site.CREATE, Fault.CRASH_BEFORE)
@@ -133,6 +149,7 @@ FURTHER = {
     "again": Scenario(_again, (_NO_POST, _CONFLICT)),
     "two lives": Scenario(_lives, (_NO_POST, _CONFLICT)),
     "two whole lives": Scenario(_whole, (_NO_POST, _CONFLICT)),
+    "twin at the end": Scenario(_twin_at_the_end, (_NO_POST, _CONFLICT, _CONFLICT)),
 }
 """Those for the pairs that cannot happen in these."""
 
@@ -168,6 +185,10 @@ async def _change_and_find_twice(world: World, target: int) -> None:
 
 async def _end_life(world: World) -> None:
     world.server.delete(SOURCES, NAME)
+    await _until_gone(world)
+
+
+async def _until_gone(world: World) -> None:
     while world.server.get(SOURCES, NAME):
         await asyncio.sleep(5.0)
     world.disturbed()
