@@ -55,6 +55,9 @@ CASES = {
     ),
     "suspended and drifted": Case((Reason.SUSPENDED, False), wanted={"suspended": True, "fields": NEW_NAME}),
     "suspended with other access": Case((Reason.SUSPENDED, False), wanted={"suspended": True, "access": access()}),
+    "suspended after a write without an answer": Case(
+        (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"look_due": True}
+    ),
     "suspended before its source": Case(
         (Reason.SUSPENDED, False), wanted={"suspended": True}, record=NO_ID, observed=NOTHING
     ),
