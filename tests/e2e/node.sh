@@ -131,6 +131,7 @@ kernel/keys/root_maxbytes 25000000
 K
   ip link set lo up
   ip link add "$IF" type bridge
+  ip link set "$IF" address "$(printf '02:00:0a:f4:%02x:01' "$N")"   # else it changes with the pods, and is not found
   ip addr add "$NODE/24" dev "$IF"; ip link set "$IF" up
   echo 1 >/proc/sys/net/ipv4/ip_forward
   touch ready-for-link; until [ -e linked ]; do sleep 0.05; done
