@@ -5,7 +5,7 @@ from typing import Any
 from tests.support import documents
 from tests.support.platform import SOURCES
 from tests.support.proxy import LOST, Call, Fault, refusal
-from tests.support.scene import Scene, is_list, source
+from tests.support.scene import Scene, is_list
 from tests.support.waiting import wait_for
 
 from imagesources.resources import FINALIZER
@@ -28,10 +28,8 @@ def announced(*, accepted: bool = True) -> Fault:
 
 def test_creating(stage: Scene) -> None:
     """Between POST and the first PATCH the resource has its id, is being created, and is not Ready."""
-    stage.calls.rule = lambda call: Fault(delay=4.0) if call.method == "PATCH" else None
-    stage.kubectl.apply(source("slow"))
-    stage.reason("slow", "Creating", "Reconciling")
-    stage.ready("slow")
+    stage.create("slow")
+    assert stage.has_said("slow", "Creating", "Reconciling")
     assert stage.condition("slow", "Reconciling") is None
     (said,) = (write.body["status"] for write in stage.writes(name="slow") if "id" in write.body.get("status", {}))
     conditions = {each["type"]: (each["status"], each["reason"]) for each in said["conditions"]}
@@ -40,16 +38,11 @@ def test_creating(stage: Scene) -> None:
 
 def test_outcome_unknown(stage: Scene) -> None:
     """After a create without an answer the platform is asked who carries the mark, and nothing is created twice."""
-
-    def lossy(call: Call) -> Fault | None:
-        if call.method == "POST":
-            return LOST
-        return Fault(delay=0.7) if "filter" in call.path else None
-
-    stage.calls.rule = lossy
-    stage.kubectl.apply(source("lost"))
-    assert "its outcome is being found out" in stage.reason("lost", "OutcomeUnknown").message
-    stage.ready("lost")
+    stage.calls.rule = lambda call: LOST if call.method == "POST" else None
+    stage.create("lost")
+    first, *later = stage.has_said("lost", "OutcomeUnknown")
+    assert "a create was sent and not answered" in first
+    assert all("its outcome is being found out" in message for message in (first, *later))
     assert len(stage.platform.sources(name="lost")) == 1
 
 
@@ -60,15 +53,15 @@ def test_rate_limited(stage: Scene) -> None:
     stage.edit("eager", name="More")
     assert stage.reason("eager", "RateLimited", "Reconciling").status == "True"
     stage.calls.rule = None
-    stage.ready("eager", timeout=5)
+    stage.ready("eager")
 
 
 def test_pending_hub(stage: Scene) -> None:
     """A Hub whose sources are being listed for the first time says so."""
     stage.calls.rule = lambda call: Fault(delay=0.7) if is_list(call) else None
     stage.kubectl.apply(*stage.platform.hub(stage.calls.url, "listed"))
-    assert "for the first time" in stage.reason("listed", "Pending", resource="hub").message
     stage.reason("listed", "Reachable", resource="hub")
+    assert "for the first time" in stage.has_said("listed", "Pending", resource="hub")[0]
     stage.kubectl("delete", "hub", "listed", "--timeout=5s")
 
 

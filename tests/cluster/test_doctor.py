@@ -204,7 +204,7 @@ def test_crds(control_plane: ControlPlane) -> None:
     with ControlPlane(find_programs(print)) as fresh:
         assert "is not served" in examine(fresh.cluster).at("crds", "FAIL")[0]
         install_crds(fresh.cluster)
-        assert len(examine(fresh.cluster).at("crds", "ok")) == 3
+        wait_for(lambda: len(examine(fresh.cluster).at("crds", "ok")) == 3, what="the CRDs to be published")
         _age(fresh.cluster, CRDS / "images.cycle.io_imagesources.yaml")
         lacking = "imagesources.images.cycle.io is of another version: it lacks spec.suspend"
         wait_for(lambda: examine(fresh.cluster).at("crds", "FAIL") == [lacking], what="the older CRD to be served")

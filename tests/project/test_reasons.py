@@ -9,11 +9,13 @@ from imagesources.resources.conditions import Reason
 
 
 def _waited_for() -> Iterator[str]:
-    """The reasons that cluster tests wait for, by ``scene.reason(…)`` or in a table with a column ``reason``."""
+    """The reasons that cluster tests wait for: ``scene.reason(…)``, ``scene.has_said(…)``, a column ``reason``."""
     for path in sorted((ROOT / "tests" / "cluster").glob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Attribute(attr="reason"), args=[_, ast.Constant(value=str(reason)), *_]):
+                case ast.Call(
+                    func=ast.Attribute(attr="reason" | "has_said"), args=[_, ast.Constant(value=str(reason)), *_]
+                ):
                     yield reason
                 case ast.Call(func=ast.Attribute(attr="parametrize"), args=[ast.Tuple(elts=titles), table]):
                     names = [title.value for title in titles if isinstance(title, ast.Constant)]

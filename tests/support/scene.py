@@ -119,6 +119,12 @@ class Scene:
         assert found
         return found
 
+    def has_said(self, name: str, reason: str, kind: str = "Ready", resource: str = "imagesource") -> list[str]:
+        """The messages with which a condition has given a reason, however briefly; from the apiserver's audit log."""
+        statuses = [each.body.get("status", {}) for each in self.writes(resource=f"{resource}s", name=name)]
+        found = [each for status in statuses for each in status.get("conditions", [])]
+        return [each["message"] for each in found if (each["type"], each["reason"]) == (kind, reason)]
+
     def create(self, name: str, /, **spec: Any) -> Json:
         """Applies an ImageSource and waits until it is Ready."""
         self.kubectl.apply(source(name, **spec))

@@ -68,7 +68,7 @@ def _obtain(wanted: Wanted, observed: Observed, doubt: Doubt) -> Step:
     if wanted.adopt_id or wanted.adopt_identifier:
         return _adopt(wanted, observed)
     if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
-        return _resolve(doubt.settled_in, "whether an earlier create was applied is being found out; nothing to do")
+        return _resolve(doubt.settled_in, "an earlier create may have been applied; its outcome is being found out")
     if observed.rivals and not wanted.never_adopt:
         rival = observed.rivals[0]
         message = (
