@@ -6,10 +6,18 @@ from typing import Any
 
 from tests.support.builders import Reads
 
+from imagesources.hubs.directory import HubDirectory
+from imagesources.kube.cache import Cache
+from imagesources.kube.handlers import Handlers
+from imagesources.kube.hubs import HubController
 from imagesources.platform.models import Acl, Job, JobDescriptor, Source
+from imagesources.reconcile import Engine
+from imagesources.reconcile.engine import Next
 from imagesources.reconcile.ports import Conflict, Happening
+from imagesources.reconcile.queue import WorkQueue
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus, Pin
+from imagesources.settings import Settings
 
 Json = dict[str, Any]
 
@@ -94,6 +102,19 @@ class Writes(Reads):
 
     def tell(self, _resource: ImageSource, _happening: Happening) -> None:
         """See ``Kubernetes``."""
+
+
+async def _rest(_key: object) -> Next:
+    return Next()
+
+
+def handlers(api: Any = None, settings: Settings | None = None) -> Handlers:
+    """Returns handlers over an apiserver; nothing that they order is done."""
+    settings = settings or Settings()
+    cache, directory = Cache(), HubDirectory(clusterwide=False, on_change=lambda *_: None)
+    controller = HubController(api, cache, directory, settings, None)
+    queues = [WorkQueue(_rest, lambda key: key, 1, is_open=False) for _ in range(2)]
+    return Handlers(cache, Engine(api, directory, settings), controller, *queues)
 
 
 @dataclass

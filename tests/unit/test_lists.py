@@ -6,16 +6,11 @@ from typing import Any
 
 from tests.support.builders import hub_resource, image_source
 from tests.support.clock import in_virtual_time
+from tests.support.scripted import handlers
 
-from imagesources.hubs.directory import HubDirectory
-from imagesources.kube.cache import Cache
-from imagesources.kube.handlers import Handlers
-from imagesources.kube.hubs import HubController
 from imagesources.kube.lists import Lists
-from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import Next
 from imagesources.reconcile.ports import KubernetesError, Vanished
-from imagesources.reconcile.queue import WorkQueue
 from imagesources.settings import Settings
 
 Json = dict[str, Any]
@@ -51,17 +46,11 @@ class Listing:
         raise Vanished("404")
 
 
-async def _rest(_key: object) -> Next:
-    return Next()
-
-
 def lists(**answers: list[list[Json] | Exception]) -> Lists:
-    """Returns lists with these answers; nothing that the handlers order is done."""
+    """Returns lists with these answers."""
     api: Any = Listing(answers)
-    cache, directory = Cache(), HubDirectory(clusterwide=False, on_change=lambda *_: None)
-    controller = HubController(api, cache, directory, SETTINGS, None)
-    queues = [WorkQueue(_rest, lambda key: key, 1, is_open=False) for _ in range(2)]
-    return Lists(api, SETTINGS, directory, Handlers(cache, Engine(api, directory, SETTINGS), controller, *queues))
+    told = handlers(api, SETTINGS)
+    return Lists(api, SETTINGS, told.hubs.directory, told)
 
 
 def test_lists_count_as_a_whole() -> None:

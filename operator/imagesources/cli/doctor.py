@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 import textwrap
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from dataclasses import asdict
 import click
 from kubernetes.aio.config import ConfigException
 
+from imagesources.cli.kubeconfig import kubeconfig_option
 from imagesources.kube.doctor import Finding, Level, Reader, examine
 from imagesources.settings import Settings
 
@@ -23,9 +23,7 @@ _INDENT = 17
 @click.option(
     "--namespace", "namespaces", multiple=True, metavar="NS", help="As the operator has it; repeatable.  [default: all]"
 )
-@click.option(
-    "--kubeconfig", envvar="KUBECONFIG", help="How to reach the cluster.  [default: $KUBECONFIG, else as a Pod]"
-)
+@kubeconfig_option
 @click.option(
     "--operator-namespace",
     envvar="POD_NAMESPACE",
@@ -57,7 +55,6 @@ def doctor(
 
     It reads and never writes; each Hub's platform is asked for one source, with the key that the Hub names.
     """
-    kubeconfig = os.path.expanduser(kubeconfig) if kubeconfig else None  # noqa: PTH111 - may be a list
     settings = Settings(
         namespaces=namespaces,
         operator_namespace=operator_namespace,

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from imagesources.app import Operator
+from imagesources.cli.kubeconfig import kubeconfig_option
 from imagesources.kube.default_hub import DefaultHub, HubFileError
 from imagesources.kube.selector import Selector
 from imagesources.settings import Settings
@@ -25,9 +26,7 @@ _SECONDS = click.FloatRange(min=0)
 @click.option(
     "--namespace", "namespaces", multiple=True, metavar="NS", help="Serve this namespace; repeatable.  [default: all]"
 )
-@click.option(
-    "--kubeconfig", envvar="KUBECONFIG", help="How to reach the cluster.  [default: $KUBECONFIG, else as a Pod]"
-)
+@kubeconfig_option
 @click.option(
     "--operator-namespace",
     envvar="POD_NAMESPACE",
@@ -153,7 +152,7 @@ class Process:
     def __init__(self, settings: Settings, kubeconfig: str | None, default_hub: DefaultHub | None) -> None:
         self._settings = settings
         self._default_hub = default_hub
-        self._kubeconfig = os.path.expanduser(kubeconfig) if kubeconfig else None  # noqa: PTH111 - may be a list
+        self._kubeconfig = kubeconfig
         self._stop = threading.Event()
         self._failed = False
 

@@ -1,10 +1,10 @@
 """``imagesource-operator uninstall``: makes sure that nothing in the cluster waits for an operator that is gone."""
 
 import asyncio
-import os
 
 import click
 
+from imagesources.cli.kubeconfig import kubeconfig_option
 from imagesources.kube.api import KubernetesApi
 from imagesources.kube.uninstall import Leaving
 from imagesources.reconcile.ports import KubernetesError
@@ -17,9 +17,7 @@ _RESUME = 'kubectl patch imagesource NAME --type=merge --patch=\'{"spec":{"suspe
 @click.command()
 @click.option("--orphan", is_flag=True, help="Let ImageSources go; their sources on the platform stay as they are.")
 @click.option("--namespace", "namespaces", multiple=True, metavar="NS", help="As for run; repeatable.  [default: all]")
-@click.option(
-    "--kubeconfig", envvar="KUBECONFIG", help="How to reach the cluster.  [default: $KUBECONFIG, else as a Pod]"
-)
+@kubeconfig_option
 def uninstall(*, orphan: bool, namespaces: tuple[str, ...], kubeconfig: str | None) -> None:
     """Prepare the cluster for the end of the operator; run it before the operator is removed.
 
@@ -27,9 +25,8 @@ def uninstall(*, orphan: bool, namespaces: tuple[str, ...], kubeconfig: str | No
     are suspended and lose the operator's finalizer: they stay as data, can be deleted, and nothing happens on the
     platform. Hubs lose the operator's finalizer too.
     """
-    path = os.path.expanduser(kubeconfig) if kubeconfig else None  # noqa: PTH111 - may be a list
     try:
-        asyncio.run(_uninstall(path, namespaces, orphan=orphan))
+        asyncio.run(_uninstall(kubeconfig, namespaces, orphan=orphan))
     except KubernetesError as error:
         raise click.ClickException(f"the Kubernetes API failed: {error}") from None
 

@@ -22,7 +22,7 @@ from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
 from imagesources.resources.conditions import Reason
-from imagesources.resources.hub import ClusterHub, Hub
+from imagesources.resources.hub import Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
@@ -290,7 +290,7 @@ class HubController:
             metadata["resourceVersion"] = resource.metadata.resource_version
         body = body | {"metadata": body.get("metadata", {}) | metadata}
         _, namespace, name = key
-        kind = ClusterHub if isinstance(resource, ClusterHub) else Hub
+        kind = type(resource)
         try:
             written = await self.api.patch(kind.plural, namespace, name, body, status=status)
         except Vanished:

@@ -14,8 +14,6 @@ from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 from imagesources.telemetry import log
 
-_HUBS: dict[str, type[Hub]] = {"Hub": Hub, "ClusterHub": ClusterHub}
-
 
 @dataclass(frozen=True, slots=True)
 class Lists:
@@ -88,8 +86,8 @@ class Lists:
                 self.handlers.hub_gone(key)
 
     async def _hubs(self) -> list[Json]:
-        kinds = ("Hub",) if self.settings.namespaces else _HUBS
-        return [body | {"kind": kind} for kind in kinds for body in await self._list(_HUBS[kind].plural)]
+        kinds = (Hub,) if self.settings.namespaces else (Hub, ClusterHub)
+        return [body | {"kind": kind.__name__} for kind in kinds for body in await self._list(kind.plural)]
 
     async def _list(self, plural: str) -> list[Json]:
         places = (None,) if plural == ClusterHub.plural else self.settings.namespaces or (None,)
