@@ -1,5 +1,6 @@
 """A pass as a whole: what keeps it from creating, and when the next one is due."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.scripted import ScriptedClient, Writes
 from imagesources.hubs.directory import Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
-from imagesources.platform.models import Source
+from imagesources.platform.models import Job, Source
 from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import AGAIN, MOST_IN_A_ROW
 from imagesources.reconcile.memory import Memory
@@ -133,6 +134,29 @@ def test_failure_amid_a_job(error: PlatformError, said: bool) -> None:
     in_virtual_time(scene.passes())
     assert scene.client.asked == [("job", ID)]
     assert bool(scene.kube.written) is said
+
+
+def test_progress_is_said_as_soon_as_it_may_be() -> None:
+    """A job that moved too soon after the last write is told of once that is over, not at the next look at the job."""
+    status = {"id": ID, "job": {"id": ID, "state": "queued", "action": "delete"}}
+    scene = Scene(
+        intended(status, deletionTimestamp=documents.NOW),
+        source(id=ID),
+        job=[Job.model_validate(documents.job(id=ID))],
+    )
+    scene.memory.job_id, scene.memory.job_written, scene.memory.job_asked = ID, 0.0, 10
+    settings = Settings()
+
+    async def look_then_rest() -> list[float | None]:
+        first = await scene.passes(2)
+        assert not scene.kube.written
+        await asyncio.sleep(settings.job_write_interval)
+        return [*first, *await scene.passes()]
+
+    due = in_virtual_time(look_then_rest())
+    assert due == [0.0, settings.job_write_interval, settings.job_poll_most - settings.job_write_interval]
+    written = scene.kube.written[-1][1]
+    assert written and written.job and written.job.state == "running"
 
 
 def test_circle_is_slowed_down() -> None:

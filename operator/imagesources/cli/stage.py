@@ -78,7 +78,7 @@ class Stage:
             "--kubeconfig": str(self._cluster.operator_kubeconfig),
             "--listen": "127.0.0.1:0",
             "--embedded-database": f"sqlite:///{self._folder}/platform.db",
-            "--embedded-step-seconds": "0.8",
+            "--embedded-step-seconds": "1.6",
         }
         arguments = ["run", *(word for flag in flags.items() for word in flag)]
         _show("imagesource-operator", *arguments)

@@ -231,7 +231,7 @@ class Engine:
         if not matters(resource.status, status):
             pass
         elif (wait := self._too_soon(step, status, resource, memory)) > 0 and not _is_said_now(done, due, wait):
-            due = Next(wait) if due.seconds is None else due  # or it would never be said
+            due = Next(wait if due.seconds is None else min(wait, due.seconds))  # said as soon as it may be
         else:
             await self.kube.save_status(resource, status)
             memory.sent = None
