@@ -1,6 +1,7 @@
 """What a connection learns from the failures of its calls."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -58,6 +59,41 @@ def test_trouble_is_probed_at_once(error: PlatformError, reason: Reason) -> None
         return asyncio.get_running_loop().time()
 
     assert in_virtual_time(meet_trouble()) < 100.0
+
+
+def test_trouble_that_lists_do_not_show_is_probed_ever_later() -> None:
+    """Where lists are answered and calls are not, sources are sent on with growing delays, until all was quiet once."""
+
+    async def meet_trouble_again_and_again() -> list[float]:
+        hub = scripted(list=[[]] * 50, get=[Refused("getImageSource", status=404, code="404.hub")] * 50)
+        loop, tries, over = asyncio.get_running_loop(), [], asyncio.Event()
+
+        async def call() -> None:
+            tries.append(loop.time())
+            await fail(hub)
+
+        def tell(_changed: object) -> None:
+            if hub.trouble is None and not over.is_set():
+                calls.append(asyncio.create_task(call()))
+
+        calls: list[asyncio.Task[None]] = []
+        watching = asyncio.create_task(hub.watch(tell))
+        await asyncio.sleep(1800.0)
+        over.set()
+        await asyncio.sleep(3 * 3600.0)
+        over.clear()
+        tell(None)
+        await asyncio.sleep(60.0)
+        watching.cancel()
+        return tries
+
+    tries = in_virtual_time(meet_trouble_again_and_again())
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
+    before = next(index for index, gap in enumerate(gaps) if gap > 3600.0)
+    assert gaps[0] == 0.0
+    assert all(2.0**step / 2 <= gap <= 2.0**step for step, gap in enumerate(gaps[1:9]))
+    assert all(150.0 <= gap <= 300.0 for gap in gaps[10:before])
+    assert gaps[before + 1] == 0.0
 
 
 def test_retry_after_holds_the_whole_hub() -> None:

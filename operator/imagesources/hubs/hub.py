@@ -134,7 +134,7 @@ class HubConnection:
         Args:
             on_change: told of the ids that changed; of None when the hub as a whole went up or down.
         """
-        failures, told = 0, None
+        failures, relapses, told = 0, 0, None
         while True:
             self._probe.clear()
             first = self.inventory.completed is None
@@ -152,18 +152,29 @@ class HubConnection:
                 self.trouble, failures = None, 0
                 on_change(None if first or was_in_trouble else changed)
             told = self.trouble
-            await self._pause(failures)
+            if failures:
+                await self._back_off(failures)
+            elif not await self._meets_trouble():
+                relapses = 0
+            else:
+                if relapses:  # lists are answered where other calls are not: each probe lets all sources try again
+                    told = self.trouble
+                    on_change(None)
+                    await self._back_off(relapses)
+                relapses += 1
 
-    async def _pause(self, failures: int) -> None:
-        interval = seconds(self.spec.inventory_interval)
-        if failures:
-            longest = min(self._settings.retry_most, interval, self._settings.retry_first * 2 ** min(failures - 1, 16))
-            await asyncio.sleep(uniform(0.5, 1) * longest)  # noqa: S311 - jitter, not a secret
-            return
+    async def _meets_trouble(self) -> bool:
+        """Wait until the next list is due; tell whether that is because a call has met trouble."""
         try:
-            await asyncio.wait_for(self._probe.wait(), interval)
+            await asyncio.wait_for(self._probe.wait(), seconds(self.spec.inventory_interval))
         except TimeoutError:
-            return
+            return False
+        return True
+
+    async def _back_off(self, failures: int) -> None:
+        settings, interval = self._settings, seconds(self.spec.inventory_interval)
+        longest = min(settings.retry_most, interval, settings.retry_first * 2 ** min(failures - 1, 16))
+        await asyncio.sleep(uniform(0.5, 1) * longest)  # noqa: S311 - jitter, not a secret
 
     def _learn(self, error: PlatformError) -> None:
         if error.retry_after:
