@@ -1,16 +1,14 @@
 """``imagesource-operator demo``: the operator at work on a real Kubernetes API, on this machine, step by step."""
 
 import json
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 
 import click
 
+from imagesources.cli.ending import Ending
 from imagesources.cli.stage import Stage
 from imagesources.controlplane import ControlPlaneError, Programs, find
 
@@ -39,39 +37,29 @@ def demo(*, kubeconfig: Path | None, keep: bool) -> None:
     for folder in (_ROOT / "crds", _ROOT / "manifests" / "samples"):
         if not folder.is_dir():
             raise click.ClickException(f"The demo runs from a clone of the repository; {folder} is missing.")
-    _end_by_the_first_signal()
+    ending = Ending()
     try:
-        with _stage(kubeconfig) as stage:
+        with _stage(kubeconfig, ending) as stage:
             _play(stage)
             if keep:
                 stage.keep()
     except ControlPlaneError as error:
+        ending.check()  # as the reason, where Ctrl-C reached kind too
         raise click.ClickException(str(error)) from error
     click.secho("\nThat was all; nothing is left running.", bold=True)
 
 
 @contextmanager
-def _stage(kubeconfig: Path | None) -> Iterator[Stage]:
+def _stage(kubeconfig: Path | None, ending: Ending) -> Iterator[Stage]:
     """A stage on a cluster that is found or started; all of it is gone at the end."""
     with TemporaryDirectory(prefix="imagesources-demo-") as name:
         folder = Path(name)
-        found = find(click.echo, kubeconfig)
+        with ending.at_once():
+            found = find(click.echo, kubeconfig)
         click.secho(f"Kubernetes: {found.origin}", bold=True)
         borrowed = not isinstance(found, Programs)
-        with found.cluster(folder) as cluster, Stage(cluster, folder, cwd=_ROOT, borrowed=borrowed) as stage:
+        with found.cluster(folder) as cluster, Stage(cluster, folder, ending, cwd=_ROOT, borrowed=borrowed) as stage:
             yield stage
-
-
-def _end_by_the_first_signal() -> None:
-    """Makes a signal end the demo, and keeps a second Ctrl-C from cutting its clean-up short."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        click.echo("\nStopping …", err=True)
-        sys.exit(128 + number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
 
 
 def _play(stage: Stage) -> None:

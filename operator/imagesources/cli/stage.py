@@ -12,10 +12,11 @@ from typing import Self
 
 import click
 
+from imagesources.cli.ending import Ending
 from imagesources.controlplane import Cluster, Process
 
 NAMESPACE = "imagesources-demo"
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 30.0  # as the chart gives a Pod
 
 
 class Stage:
@@ -24,13 +25,15 @@ class Stage:
     Args:
         cluster: Where to play, in a namespace of its own.
         folder: For temporary files.
+        ending: Asked between commands, and while one runs that is followed.
         cwd: What relative paths in commands mean.
         borrowed: The cluster outlives the demo, so everything made there is removed at the end.
     """
 
-    def __init__(self, cluster: Cluster, folder: Path, *, cwd: Path, borrowed: bool) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, ending: Ending, *, cwd: Path, borrowed: bool) -> None:
         self._cluster = cluster
         self._folder = folder
+        self._ending = ending
         self._cwd = cwd
         self._removes = borrowed
         self._kubeconfig = folder / "demo.kubeconfig"
@@ -56,16 +59,17 @@ class Stage:
 
     def install(self, crds: str) -> None:
         """Applies the CRDs of a folder and makes the namespace, which later commands need not name."""
-        if self._run("get", "-f", crds).returncode:
+        if self._is_absent("-f", crds):
             self._made = [("-f", crds)]
         self.kubectl("apply", "--server-side", "-f", crds)
         self.output("wait", "--for=condition=Established", "-f", crds)
+        if self._is_absent("namespace", NAMESPACE):
+            self._made = [
+                ("imagesources", "--all", f"--namespace={NAMESPACE}"),
+                ("namespace", NAMESPACE, "--wait=false"),
+                *self._made,
+            ]
         self.kubectl("create", "namespace", NAMESPACE)
-        self._made = [
-            ("imagesources", "--all", f"--namespace={NAMESPACE}"),
-            ("namespace", NAMESPACE, "--wait=false"),
-            *self._made,
-        ]
         self._kubeconfig.touch(mode=0o600)
         self._kubeconfig.write_text(self.output("config", "view", "--raw", "--flatten", "--minify"))
         self._cluster = self._cluster.with_kubeconfig(self._kubeconfig)
@@ -104,7 +108,7 @@ class Stage:
             while condition.code is None:
                 time.sleep(0.1)
                 shown = _print_after(shown, rows)
-                self._check_operator()
+                self._check()
         _print_after(shown, rows)
         if condition.code:
             raise click.ClickException(f"{condition.tail()}\n{self._operator_log()}")
@@ -116,7 +120,7 @@ class Stage:
         click.echo(f"tail -f {self._folder / 'operator.log'}")
         while True:
             time.sleep(0.5)
-            self._check_operator()
+            self._check()
 
     def output(self, *args: str) -> str:
         """What kubectl prints; nothing is shown.
@@ -125,15 +129,20 @@ class Stage:
             click.ClickException: kubectl failed; holds its words and the end of the operator's log.
         """
         answer = self._run(*args)
+        self._check()
         if answer.returncode:
             raise click.ClickException(f"kubectl {shlex.join(args)}\n{answer.stderr}{self._operator_log()}")
         return answer.stdout
+
+    def _is_absent(self, *what: str) -> bool:
+        return not self.output("get", *what, "--ignore-not-found", "--output=name")
 
     def _run(self, *args: str) -> subprocess.CompletedProcess[str]:
         command = self._cluster.command(*args)
         return subprocess.run(command, cwd=self._cwd, capture_output=True, text=True, check=False)
 
-    def _check_operator(self) -> None:
+    def _check(self) -> None:
+        self._ending.check()
         if self._operator is not None and self._operator.code is not None:
             raise click.ClickException(f"The operator ended.\n{self._operator_log()}")
 

@@ -8,11 +8,15 @@ task of its loop.
 import asyncio
 import itertools
 import logging
+import math
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from random import uniform
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -44,6 +48,26 @@ class _Backoffs:
     def __iter__(self) -> Iterator[float]:
         growing = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0)
         return (uniform(0.7, 1) * delay for delay in itertools.chain(growing, itertools.repeat(_GIVE_UP_NEVER)))  # noqa: S311
+
+
+class _Logins:
+    """Paces logins: kopf asks for another at each 401, at once, and for ever where no credentials are accepted."""
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+        self._delays: Iterator[float] = iter(())
+
+    async def pace(self) -> None:
+        """Wait ever longer before a login that soon follows another."""
+        if time.monotonic() - self._last > 2 * _GIVE_UP_NEVER:
+            self._delays = iter(_Backoffs())
+        else:
+            delay = next(self._delays)
+            log.warning(
+                "the Kubernetes API does not accept the operator's credentials; they are read again in %.0f s", delay
+            )
+            await asyncio.sleep(delay)
+        self._last = time.monotonic()
 
 
 _ATTEMPT = re.compile(r"Request attempt #(\d+)\S* failed; [\w ;-]+: ([A-Z]+ [^\s?]+)\S*(?: -> (\w+))?")
@@ -83,7 +107,9 @@ class Watch(threading.Thread):
         self._settings = settings
         self._on_event = on_event
         self._loop = loop
-        self._stop_flag = threading.Event()
+        self._stopped = threading.Event()
+        self._cancel: Callable[[], object] = lambda: None
+        self._logins = _Logins()
         self.pulse = Pulse()
         """Of kopf's loop; a watch that ends at once, again and again, shows no life."""
         logging.getLogger("kopf._cogs.clients.watching").addFilter(_PLAINLY)
@@ -92,18 +118,29 @@ class Watch(threading.Thread):
         """Watch until told to stop; should kopf end before, begin again."""
         for delay in _Backoffs():
             try:
-                asyncio.run(self._watch())
+                with suppress(asyncio.CancelledError):
+                    asyncio.run(self._watch())
             except Exception:  # noqa: BLE001 - the edge: without a watch the operator is blind
                 log.exception("the watch ended; it begins again in %.0f s", delay)
-            if self._stop_flag.wait(delay):
+            if self._stopped.wait(delay):
                 break
 
     def stop(self, seconds: float) -> None:
-        """End the watch and wait for its end, but not for ever."""
-        self._stop_flag.set()
+        """End the watch and wait for its end, but not for ever.
+
+        By cancelling: a kopf that ends by its stop flag while it still reads the API's resources leaves requests
+        behind, and waits five seconds for them.
+        """
+        self._stopped.set()
+        with suppress(RuntimeError):  # its loop has ended
+            self._cancel()
         self.join(seconds)
 
     async def _watch(self) -> None:
+        everything = cast("asyncio.Task[None]", asyncio.current_task())
+        self._cancel = partial(asyncio.get_running_loop().call_soon_threadsafe, everything.cancel)
+        if self._stopped.is_set():
+            return
         # Begun before kopf, which on its way out cancels every task that was begun after it.
         living = asyncio.create_task(self._live(), name="pulse")
         try:
@@ -126,7 +163,6 @@ class Watch(threading.Thread):
             clusterwide=not namespaces,
             namespaces=namespaces,
             identity=_IDENTITY,
-            stop_flag=self._stop_flag,
         )
 
     def _kopf_settings(self) -> kopf.OperatorSettings:
@@ -158,4 +194,5 @@ class Watch(threading.Thread):
     def _log_in(self, registry: kopf.OperatorRegistry) -> None:
         @kopf.on.login(registry=registry)
         async def log_in(**_: object) -> kopf.AiohttpSession:
+            await self._logins.pace()
             return await open_session(self._kubeconfig)
