@@ -8,27 +8,15 @@ from functools import partial
 from prometheus_client import REGISTRY
 
 from imagesources.embedded import EmbeddedHubs
-from imagesources.hubs.directory import HubDirectory
-from imagesources.hubs.hub import HubKey
-from imagesources.kube.api import Json, KubernetesApi, unfenced
-from imagesources.kube.cache import Cache
+from imagesources.kube.api import KubernetesApi, unfenced
+from imagesources.kube.core import Core
 from imagesources.kube.default_hub import DefaultHub
-from imagesources.kube.handlers import Handlers
 from imagesources.kube.health import Health
-from imagesources.kube.hubs import HubController
 from imagesources.kube.lease import Lease, new_identity
-from imagesources.kube.lists import Lists
-from imagesources.kube.port import KubernetesPort
 from imagesources.kube.probes import serving
 from imagesources.kube.recorder import Recorder
 from imagesources.kube.scrape import Scrape
-from imagesources.kube.selector import Selector
 from imagesources.kube.watch import Watch
-from imagesources.reconcile import Engine
-from imagesources.reconcile.engine import Next
-from imagesources.reconcile.ports import Key
-from imagesources.reconcile.queue import WorkQueue
-from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 from imagesources.telemetry import log
 from imagesources.telemetry.lag import watch_lag
@@ -41,39 +29,25 @@ class Operator:
     def __init__(self, api: KubernetesApi, settings: Settings, embedded: EmbeddedHubs | None) -> None:
         self.api = api
         self.settings = settings
-        self.shard = Selector.parse(settings.shard_selector)
-        place, identity = settings.operator_namespace, new_identity()
-        lease = partial(Lease, api, place, seconds=settings.lease_seconds, identity=identity)
+        lease = partial(
+            Lease, api, settings.operator_namespace, seconds=settings.lease_seconds, identity=new_identity()
+        )
         self.lease = lease(settings.lease) if settings.leader_elect else None
         self.hubs_lease = lease(settings.hubs_lease) if settings.shard_selector else None
         api.fence = self.lease.fence if self.lease else unfenced
-        self.cache = Cache()
         self.recorder = Recorder(api)
-        self.directory = HubDirectory(clusterwide=not settings.namespaces, on_change=self._hub_changed)
-        controller = HubController(api, self.cache, self.directory, settings, embedded.open if embedded else None)
-        self.directory.note = controller.note
-        controller.shard = settings.shard_selector or "all"
-        self.port = KubernetesPort(
-            api, self.cache, self.recorder, self._source_gone, self._source_written, self._source_seen
+        self.core = Core(
+            api,
+            settings,
+            self.recorder,
+            embedded=embedded.open if embedded else None,
+            fence=api.fence,
+            keeps=lambda: self.hubs_lease is None or self.hubs_lease.held,
         )
-        controller.fence = api.fence
-        controller.keeps = lambda: self.hubs_lease is None or self.hubs_lease.held
-        self.engine = Engine(self.port, self.directory, settings)
-        self.sources: WorkQueue[Key] = WorkQueue(
-            self._reconcile,
-            self._lane_of,
-            settings.hub_concurrency,
-            party_of=lambda key: key[0],
-            is_open=False,
-        )
-        self.hub_queue: WorkQueue[HubKey] = WorkQueue(
-            controller.reconcile, lambda key: key, 1, is_open=False, name="hubs"
-        )
-        self.handlers = Handlers(self.cache, self.engine, controller, self.sources, self.hub_queue)
-        self.lists = Lists(api, settings, self.directory, self.handlers)
-        self.scrape = Scrape((self.sources, self.hub_queue), self.engine, self.cache, controller, self._serves)
+        core = self.core
+        self.scrape = Scrape((core.sources, core.hub_queue), core.engine, core.cache, core.hubs, core.serves)
         self.watch: Watch | None = None
-        self.health = Health(settings, (self.sources, self.hub_queue))
+        self.health = Health(settings, (core.sources, core.hub_queue))
 
     @classmethod
     @asynccontextmanager
@@ -98,7 +72,7 @@ class Operator:
             stack.push_async_callback(api.aclose)
             embedded = await stack.enter_async_context(_embedded(settings)) if settings.embedded_database else None
             operator = cls(api, settings, embedded)
-            stack.push_async_callback(operator.directory.aclose)
+            stack.push_async_callback(operator.core.directory.aclose)
             log.info("listening on %s", stack.enter_context(serving(settings.listen, operator.health.pages)))
             recorder = asyncio.create_task(operator.recorder.run(), name="recorder")
             stack.callback(recorder.cancel)
@@ -121,19 +95,19 @@ class Operator:
         """Read what is there and watch it; then, once it is this operator's turn, work."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.health.show_life())
-            await self.lists.read()
-            self.watch = Watch(kubeconfig, self.settings, self._on_event, asyncio.get_running_loop())
+            await self.core.lists.read()
+            self.watch = Watch(kubeconfig, self.settings, self.core.on_event, asyncio.get_running_loop())
             self.watch.start()
             self.health.watch, self.health.synced = self.watch, True
-            log.info("ready; ImageSources: %d, hubs: %d", len(self.cache.resources), len(self.handlers.hubs.hubs))
-            group.create_task(self.lists.keep_clean())
+            log.info("ready; ImageSources: %d, hubs: %d", len(self.core.cache.resources), len(self.core.hubs.hubs))
+            group.create_task(self.core.lists.keep_clean())
             if self.lease:
                 await self.lease.acquire()
                 group.create_task(_end(self.lease, on_lost))
             LEADER.set(1)
-            if default_hub and not await default_hub.create(self.api, self.handlers.hub_seen):
-                group.create_task(default_hub.keep_trying(self.api, self.handlers.hub_seen))
-            await self._work()
+            if default_hub and not await default_hub.create(self.api, self.core.handlers.hub_seen):
+                group.create_task(default_hub.keep_trying(self.api, self.core.handlers.hub_seen))
+            await self.core.begin()
             if self.hubs_lease:
                 group.create_task(self._keep_hubs(self.hubs_lease))
 
@@ -141,8 +115,8 @@ class Operator:
         """Start nothing more, finish what is under way, write the Events that wait, let another lead, end the watch."""
         log.info("stopping")
         leads = self.lease is None or self.lease.held
-        await self.hub_queue.drain(1.0 if leads else 0.0)
-        await self.sources.drain(self.settings.stop_grace if leads else 0.0)
+        await self.core.hub_queue.drain(1.0 if leads else 0.0)
+        await self.core.sources.drain(self.settings.stop_grace if leads else 0.0)
         await self.recorder.flush(2.0 if leads else 0.0)
         LEADER.set(0)
         for lease in (self.hubs_lease, self.lease):
@@ -151,60 +125,12 @@ class Operator:
         if self.watch:
             await asyncio.to_thread(self.watch.stop, 10.0)
 
-    async def _work(self) -> None:
-        """Connect the hubs, then begin with what the queues have collected."""
-        for key in list(self.handlers.hubs.hubs):
-            await self.handlers.hubs.reconcile(key)
-        self.hub_queue.open()
-        self.sources.open()
-
     async def _keep_hubs(self, lease: Lease) -> None:
         """Of several shards, be the one that writes the status of Hubs, whenever no other is."""
         while True:
             await lease.acquire()
-            for key in list(self.handlers.hubs.hubs):
-                self.hub_queue.add(key)
+            self.core.look_at_hubs()
             await lease.lost()
-
-    def _serves(self, resource: ImageSource) -> bool:
-        return self.shard.fits(resource.metadata.labels)
-
-    async def _reconcile(self, key: Key) -> Next:
-        """Make a pass over a source of this shard; what is known of another's is forgotten, as it may come back."""
-        resource = self.cache.resources.get(key)
-        if resource is None or self._serves(resource):
-            return await self.engine.reconcile(key)
-        self.engine.forget(resource.metadata.uid)
-        return Next()
-
-    def _on_event(self, plural: str, kind: str | None, body: Json) -> None:
-        gone = kind == "DELETED"
-        match plural:
-            case "imagesources":
-                (self.handlers.source_deleted if gone else self._source_seen)(body)
-            case "secrets":
-                self.handlers.secret_seen(body["metadata"], gone=gone)
-            case "namespaces":
-                self.handlers.namespace_seen(body["metadata"])
-            case _:
-                (self.handlers.hub_deleted if gone else self.handlers.hub_seen)(body)
-
-    def _hub_changed(self, key: HubKey, changed: set[str] | None) -> None:
-        self.handlers.hub_changed(key, changed)
-
-    def _source_seen(self, body: Json) -> None:
-        if not self.port.hold((body["metadata"]["namespace"], body["metadata"]["name"]), body):
-            self.handlers.source_seen(body)
-
-    def _source_gone(self, key: Key) -> None:
-        self.handlers.source_gone(key)
-
-    def _source_written(self, before: ImageSource, after: ImageSource) -> None:
-        self.handlers.source_written(before, after)
-
-    def _lane_of(self, key: Key) -> HubKey:
-        resource = self.cache.resources.get(key)
-        return self.directory.resolve(key[0], resource.spec.hub_ref if resource else None)
 
 
 def _embedded(settings: Settings) -> AbstractAsyncContextManager[EmbeddedHubs]:

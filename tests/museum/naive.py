@@ -33,7 +33,7 @@ class NaiveProcess(OperatorProcess):
         self.api = world.api_of(self)
         self.server = world.server
         connection = Connection("https://api.cycle.io", HUB_ID, "key-0")
-        self.client: PlatformClient = self._make_client(
+        self.client: PlatformClient = self.make_client(
             connection, HostPolicy(), on_call=lambda *_: None, before_call=None
         )
         self.shown: dict[str, Json] = {}

@@ -1,7 +1,7 @@
 """One operator in the simulation: the real one without its edges, killed, frozen and replaced as a schedule says."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,23 +12,15 @@ from tests.simulation.kubernetes import SimulatedApi
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import Network, Observer, SimulatedTransport
 from tests.simulation.schedule import Schedule
-from tests.simulation.values import Json, Violation, wall_clock
+from tests.simulation.values import Violation, wall_clock
 
-from imagesources.hubs.directory import HubDirectory
-from imagesources.hubs.hub import HubKey
 from imagesources.kube.api import KubernetesApi
-from imagesources.kube.cache import Cache
-from imagesources.kube.handlers import Handlers
-from imagesources.kube.hubs import HubController
-from imagesources.kube.lists import Lists
-from imagesources.kube.port import KubernetesPort
+from imagesources.kube.core import Core
 from imagesources.kube.recorder import Recorder
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
 from imagesources.platform.transport import OnCall
-from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import AGAIN, Next
 from imagesources.reconcile.ports import Happening, Key
-from imagesources.reconcile.queue import WorkQueue
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 
@@ -84,8 +76,22 @@ class _Silent(Recorder):
         """Nobody looks at them here."""
 
 
+class _Core(Core):
+    """The operator's own parts; each pass is told to the process that makes it."""
+
+    def __init__(self, process: "OperatorProcess", api: KubernetesApi) -> None:
+        super().__init__(
+            api, SETTINGS, _Silent(api), make_client=process.make_client, wall_clock=wall_clock
+        )  # fmt: skip
+        self._process = process
+
+    async def reconcile(self, key: Key) -> Next:
+        """Make a pass."""
+        return await self._process.watched(key, super().reconcile(key))
+
+
 class OperatorProcess:
-    """Cache, port, engine, queues, handlers and hub controller over a simulated API."""
+    """The operator's core over a simulated API."""
 
     def __init__(self, number: int, world: Surroundings) -> None:
         self.alive = True
@@ -97,47 +103,23 @@ class OperatorProcess:
         self._world = world
 
     async def run(self) -> None:
-        """Start as ``app.Operator`` does: hubs, a list, then the watch."""
-        self._build()
-        await self.lists.read()
-        asyncio.get_running_loop().create_task(self.api.watch(self._deliver))
-        await self._work()
-        await self.lists.keep_clean()
-
-    def _build(self) -> None:
+        """Start as ``app.Operator`` does: a list, the watch, hubs, then the sources."""
         self.api = self._world.api_of(self)
         api: KubernetesApi = self.api  # type: ignore[assignment]  # the same methods, as far as they are used
-        self.cache = Cache()
-        directory = HubDirectory(clusterwide=False, on_change=lambda *changed: self.handlers.hub_changed(*changed))
-        controller = HubController(
-            api, self.cache, directory, SETTINGS, None, make_client=self._make_client, wall_clock=wall_clock
-        )
-        directory.note = controller.note
-        self.port = KubernetesPort(
-            api, self.cache, _Silent(api), lambda key: self.handlers.source_gone(key),
-            lambda *written: self.handlers.source_written(*written), self._source_seen,
-        )  # fmt: skip
-        self.engine = Engine(self.port, directory, SETTINGS, wall_clock=wall_clock)
-        self.sources: WorkQueue[Key] = WorkQueue(
-            self._reconcile, lambda key: self._lane_of(key, directory), SETTINGS.hub_concurrency, is_open=False
-        )
-        hub_queue: WorkQueue[HubKey] = WorkQueue(controller.reconcile, lambda key: key, 1, is_open=False)
-        self.handlers = Handlers(self.cache, self.engine, controller, self.sources, hub_queue)
-        self.lists = Lists(api, SETTINGS, directory, self.handlers)
-
-    async def _work(self) -> None:
-        for key in list(self.handlers.hubs.hubs):
-            await self.handlers.hubs.reconcile(key)
-        self.handlers.hub_queue.open()
-        self.sources.open()
+        self.core = _Core(self, api)
+        await self.core.lists.read()
+        asyncio.get_running_loop().create_task(self.api.watch(self.core.on_event))
+        await self.core.begin()
         self.working = True
+        await self.core.lists.keep_clean()
 
-    async def _reconcile(self, key: Key) -> Next:
-        known = self.cache.resources.get(key)
+    async def watched(self, key: Key, reconciling: Coroutine[Any, Any, Next]) -> Next:
+        """Make a pass, and tell what it was."""
+        known = self.core.cache.resources.get(key)
         made = Pass(key, known.metadata.uid, known.metadata.generation) if known else Pass(key, "", 0)
         token = PASS.set(made)
         try:
-            due = await self.engine.reconcile(key)
+            due = await reconciling
         except Exception as error:
             self.failed(error)  # the queue would go on
             raise
@@ -146,26 +128,7 @@ class OperatorProcess:
         self._world.stepped(self, made, due)
         return due
 
-    def _deliver(self, plural: str, kind: str | None, body: Json) -> None:
-        gone = kind == "DELETED"
-        match plural:
-            case "imagesources":
-                (self.handlers.source_deleted if gone else self._source_seen)(body)
-            case "secrets":
-                self.handlers.secret_seen(body["metadata"], gone=gone)
-            case _:
-                (self.handlers.hub_deleted if gone else self.handlers.hub_seen)(body)
-
-    def _source_seen(self, body: Json) -> None:
-        metadata = body["metadata"]
-        if not self.port.hold((metadata["namespace"], metadata["name"]), body):
-            self.handlers.source_seen(body)
-
-    def _lane_of(self, key: Key, directory: HubDirectory) -> tuple[str, str, str]:
-        resource = self.cache.resources.get(key)
-        return directory.resolve(key[0], resource.spec.hub_ref if resource else None)
-
-    def _make_client(self, connection: Connection, policy: HostPolicy, *, on_call: OnCall, before_call: Any) -> Any:
+    def make_client(self, connection: Connection, policy: HostPolicy, *, on_call: OnCall, before_call: Any) -> Any:
         """Make the real client over a simulated transport."""
         client = PlatformClient(connection, policy, before_call=before_call)
         transport: Any = SimulatedTransport(
@@ -189,7 +152,7 @@ class OperatorProcess:
         """Tell whether it still begins, or a pass or an event of the watch is under way or about to be."""
         if not self.working:
             return True
-        loads = (self.sources.load(), self.handlers.hub_queue.load())
+        loads = (self.core.sources.load(), self.core.hub_queue.load())
         is_behind = self.api.place < len(self._world.server.history)
         return is_behind or any(load.running or load.waiting for load in loads)
 

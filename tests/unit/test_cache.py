@@ -22,6 +22,13 @@ def state(version: int, claim: str | None = ID, **metadata: Any) -> ImageSource:
     return image_source(status={"id": claim} if claim else {}, resourceVersion=str(version), **metadata)
 
 
+def naming(secret: str | None, resource: ImageSource) -> ImageSource:
+    """Returns the resource with an origin that takes its token from a Secret, or from none."""
+    reference = {"tokenFrom": {"secretKeyRef": {"name": secret, "key": "token"}}} if secret else {}
+    spec = {"origin": {"type": "docker-hub", "details": {"target": "nginx"} | reference}}
+    return resource.model_copy(update={"spec": image_source(spec).spec})
+
+
 @pytest.mark.parametrize(
     ("first", "second", "new"),
     [
@@ -64,22 +71,26 @@ def test_drop() -> None:
     cache.put(state(1))
     assert cache.drop(KEY) == state(1)
     assert cache.drop(KEY) is None
-    assert (cache.resources, cache.keys, cache.claims) == ({}, {}, {})
+    assert (cache.resources, cache.keys, cache.claims, cache.named) == ({}, {}, {}, {})
 
 
 _NAMES, _IDS = st.sampled_from(["a", "b"]), st.sampled_from([None, ID, OTHER_ID])
-_EVENTS = st.lists(st.tuples(st.just("drop") | st.just("put"), _NAMES, st.integers(1, 9), _IDS), max_size=10)
+_SECRETS = st.sampled_from([None, "login", "other"])
+_EVENTS = st.lists(st.tuples(st.just("drop") | st.just("put"), _NAMES, st.integers(1, 9), _IDS, _SECRETS), max_size=10)
 
 
 @given(_EVENTS)
-def test_indices_agree(events: list[tuple[str, str, int, str | None]]) -> None:
+def test_indices_agree(events: list[tuple[str, str, int, str | None, str | None]]) -> None:
     """Whatever happens, the indices say what the resources say."""
-    cache = Cache()
-    for kind, name, version, claim in events:
+    cache, secrets = Cache(), dict[tuple[str, str], str | None]()
+    for kind, name, version, claim, secret in events:
         if kind == "drop":
             cache.drop(("shop", name))
-        else:
-            cache.put(state(version, claim, name=name, uid=name))
+        elif cache.put(naming(secret, state(version, claim, name=name, uid=name))):
+            secrets["shop", name] = secret
+        used = {(("shop", secret), key) for key, secret in secrets.items() if secret and key in cache.resources}
+        assert {(named, key) for named, keys in cache.named.items() for key in keys} == used
+        assert all(cache.named.values())
         assert cache.keys == {known.metadata.uid: key for key, known in cache.resources.items()}
         claims = {(known.status.id, key) for key, known in cache.resources.items() if known.status.id}
         assert {(claimed, key) for claimed, keys in cache.claims.items() for key in keys} == claims

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from tests.support.builders import PIN, cluster_hub_resource, hub_connection, hub_resource, source
+from tests.support.clock import in_virtual_time
 from tests.support.documents import SOURCE_ID
+from tests.support.scripted import ScriptedClient
 
-from imagesources.hubs.directory import Entry, HubDirectory
+from imagesources.hubs.directory import AFTER_DEFECT, Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection, HubKey
 from imagesources.hubs.trouble import Trouble
 from imagesources.platform.errors import NotSent
@@ -132,10 +134,30 @@ async def test_connect(hubs: HubDirectory, told: Told) -> None:
     assert hubs.find("shop", None) is connection
     assert told == [(OWN, None)]
     watcher = hubs.entries[OWN].watcher
-    await asyncio.sleep(0.01)
     assert watcher is not None
     assert not watcher.done()
-    assert connection.trouble is not None
+
+
+def test_lists_outlive_a_defect(caplog: pytest.LogCaptureFixture) -> None:
+    """A defect in what a list leads to is told, and the hub's sources are listed again."""
+    client: Any = ScriptedClient({"list": [[], [source()]]})
+    connection = hub_connection()
+    connection.client = client
+    told: list[set[str] | None] = []
+
+    def on_change(_key: HubKey, changed: set[str] | None) -> None:
+        told.append(changed)
+        if len(told) == 2:
+            raise RuntimeError("a defect")
+
+    async def listed() -> None:
+        hubs = HubDirectory(clusterwide=True, on_change=on_change)
+        hubs.connect(OWN, hub_resource(), connection)
+        await asyncio.sleep(AFTER_DEFECT + 1)
+
+    in_virtual_time(listed())
+    assert connection.inventory.get(SOURCE_ID) is not None
+    assert "a defect" in caplog.text
 
 
 @pytest.mark.parametrize(("pin", "kept"), [(PIN, True), (ELSEWHERE, False)], ids=["same place", "another place"])

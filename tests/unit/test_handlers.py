@@ -7,6 +7,15 @@ from tests.support.scripted import handlers
 from imagesources.reconcile.memory import Memory
 
 
+def test_namespaces() -> None:
+    """The labels of a namespace are known as long as it is there."""
+    there = handlers()
+    there.namespace_seen({"name": "shop", "labels": {"team": "a"}}, gone=False)
+    assert there.hubs.directory.namespace_labels == {"shop": {"team": "a"}}
+    there.namespace_seen({"name": "shop", "labels": {"team": "a"}}, gone=True)
+    assert there.hubs.directory.namespace_labels == {}
+
+
 @pytest.mark.parametrize(
     ("known", "left"),
     [

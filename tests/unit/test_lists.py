@@ -27,7 +27,7 @@ class Listing:
         answers: what each list says, one time after the other; an exception is raised.
     """
 
-    answers: dict[str, list[list[Json] | Exception]]
+    answers: dict[str, list[Any]]
 
     async def list(self, plural: str, _namespace: str | None = None) -> AsyncIterator[Json]:
         """See ``KubernetesApi``."""
@@ -59,6 +59,14 @@ def test_lists_count_as_a_whole() -> None:
     in_virtual_time(there.read())
     assert list(there.handlers.cache.resources) == [SOURCE.key]
     assert there.handlers.hubs.hubs == {}
+
+
+def test_lists_are_waited_for_without_end() -> None:
+    """An apiserver that is away for days is waited for."""
+    away = [KubernetesError("503")] * 2000
+    there = lists(hubs=[*away, []], imagesources=[[SOURCE.to_json()]])
+    in_virtual_time(there.read())
+    assert list(there.handlers.cache.resources) == [SOURCE.key]
 
 
 def test_what_vanished_is_dropped() -> None:

@@ -136,7 +136,7 @@ def test_defect_does_not_stop_others(caplog: pytest.LogCaptureFixture) -> None:
     """A pass that fails by a defect is told, and the other keys go on."""
     worker = play(Worker(then={"a": [RuntimeError("a defect")]}), [(0, add("a", "ab"))], until=10)
     assert worker.keys == ["a", "ab"]
-    assert "a pass failed" in caplog.text
+    assert "a pass over a (sources) failed" in caplog.text
 
 
 def test_add_later() -> None:

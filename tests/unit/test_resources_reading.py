@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from imagesources.resources import marker
+from imagesources.resources.base import UnreadableError
 from imagesources.resources.conditions import Condition, Reason
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import DriftPolicy, HubRef, ImageSource, ManagementPolicy
@@ -69,8 +70,8 @@ def test_read_ignores_unknown_fields() -> None:
 
 
 def test_read_refuses_another_shape() -> None:
-    """What was stored under another schema is an error of its own, not a crash somewhere later."""
-    with pytest.raises(ValidationError):
+    """What was stored under another schema is an error of its own that names object and field, and no value."""
+    with pytest.raises(UnreadableError, match=r"^ImageSource \S+/\S+ cannot be read; correct spec.origin.type$"):
         read(spec={"type": "direct", "origin": {"type": "floppy"}})
 
 

@@ -8,6 +8,7 @@ from imagesources.cli.kubeconfig import kubeconfig_option
 from imagesources.kube.api import KubernetesApi
 from imagesources.kube.uninstall import Leaving
 from imagesources.reconcile.ports import KubernetesError
+from imagesources.resources.base import UnreadableError
 from imagesources.resources.imagesource import ImageSource
 
 _NAMED = 5
@@ -29,6 +30,8 @@ def uninstall(*, orphan: bool, namespaces: tuple[str, ...], kubeconfig: str | No
         asyncio.run(_uninstall(kubeconfig, namespaces, orphan=orphan))
     except KubernetesError as error:
         raise click.ClickException(f"the Kubernetes API failed: {error}") from None
+    except UnreadableError as error:
+        raise click.ClickException(f"{error}, or delete it") from None
 
 
 async def _uninstall(kubeconfig: str | None, namespaces: tuple[str, ...], *, orphan: bool) -> None:

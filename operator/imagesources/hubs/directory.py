@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from imagesources.hubs.hub import HubConnection, HubKey
+from imagesources.hubs.hub import HubConnection, HubKey, hub_name
 from imagesources.hubs.trouble import Trouble
 from imagesources.platform.client import PlatformClient
 from imagesources.resources.conditions import Reason
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import HubRef
+from imagesources.telemetry import log
 
 RETIRE_AFTER = 120.0
 """Seconds after which no request of a replaced connection can be under way any more (above every deadline)."""
+
+AFTER_DEFECT = 60.0
+"""Seconds until lists are begun again that a defect has ended."""
 
 OnHubChange = Callable[[HubKey, set[str] | None], None]
 """Told of a hub and the ids of its sources that changed; None: the hub itself did."""
@@ -52,8 +57,9 @@ class HubDirectory:
     note: Callable[[HubKey], Awaitable[None]] = _without_note
     namespace_labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
     entries: dict[HubKey, Entry] = field(default_factory=dict)
-    retired: list[tuple[asyncio.TimerHandle, PlatformClient]] = field(default_factory=list)
-    """Clients that a request may still be using, closed a while later."""
+    retired: set[asyncio.Task[None]] = field(default_factory=set)
+    """Each closes a client that a request may still be using: a while later, or when all ends."""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connect(self, key: HubKey, resource: Hub, connection: HubConnection) -> None:
         """Use this connection from now on; the same place keeps what is known of its sources."""
@@ -63,9 +69,17 @@ class HubDirectory:
         elif old and old.last and old.last.pin.place == connection.pin.place:
             connection.go_on_braking(old.last)
         self._replace(key, Entry(resource, connection))
-        watch = connection.watch(lambda changed: self.on_change(key, changed))
-        self.entries[key].watcher = asyncio.create_task(watch, name=f"inventory of {key}")
+        self.entries[key].watcher = asyncio.create_task(self._watch(key, connection), name=f"inventory of {key}")
         self.on_change(key, None)
+
+    async def _watch(self, key: HubKey, connection: HubConnection) -> None:
+        """List the sources of a hub for ever: without it neither drift nor the end of a trouble would be seen."""
+        while True:
+            try:
+                await connection.watch(lambda changed: self.on_change(key, changed))
+            except Exception:  # noqa: BLE001 - the edge: a defect must not end it
+                log.exception("the sources could not be listed; it is tried again", extra={"hub": hub_name(key)})
+                await asyncio.sleep(AFTER_DEFECT)
 
     def disconnect(self, key: HubKey, resource: Hub, trouble: Trouble) -> None:
         """Remember why this hub cannot be used, and what its brake has counted so far."""
@@ -106,9 +120,8 @@ class HubDirectory:
         """Close all connections."""
         for key in list(self.entries):
             self._replace(key, None)
-        for timer, client in self.retired:
-            timer.cancel()
-            await client.aclose()
+        self.closing.set()
+        await asyncio.gather(*self.retired)
 
     def _allows(self, hub: ClusterHub, namespace: str) -> bool:
         allowed = hub.spec.allowed_namespaces
@@ -128,11 +141,11 @@ class HubDirectory:
             self.entries[key] = entry
 
     def _retire(self, client: PlatformClient) -> None:
-        loop = asyncio.get_running_loop()
+        async def close() -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.closing.wait(), RETIRE_AFTER)
+            await client.aclose()
 
-        def close() -> None:
-            self.retired = [pair for pair in self.retired if pair[1] is not client]
-            closing.append(loop.create_task(client.aclose()))
-
-        closing: list[asyncio.Task[None]] = []
-        self.retired.append((loop.call_later(RETIRE_AFTER, close), client))
+        task = asyncio.create_task(close(), name="retired client")
+        self.retired.add(task)
+        task.add_done_callback(self.retired.discard)

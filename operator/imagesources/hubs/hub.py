@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import uniform
 from typing import TypeVar
 
+from imagesources.hubs.backoff import growing
 from imagesources.hubs.brake import Brake
 from imagesources.hubs.budget import CallBudget
 from imagesources.hubs.inventory import Inventory
@@ -172,8 +173,8 @@ class HubConnection:
         return True
 
     async def _back_off(self, failures: int) -> None:
-        settings, interval = self._settings, seconds(self.spec.inventory_interval)
-        longest = min(settings.retry_most, interval, settings.retry_first * 2 ** min(failures - 1, 16))
+        most = min(self._settings.retry_most, seconds(self.spec.inventory_interval))
+        longest = growing(failures - 1, self._settings.retry_first, most)
         await asyncio.sleep(uniform(0.5, 1) * longest)  # noqa: S311 - jitter, not a secret
 
     def _learn(self, error: PlatformError) -> None:

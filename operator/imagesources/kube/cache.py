@@ -1,11 +1,14 @@
 """The operator's copy of what it watches, kept small: our resources, and versions of labelled Secrets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from imagesources.reconcile.ports import Key
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.meta import Metadata
+
+_Index = TypeVar("_Index", str, Key)
 
 
 def version_of(metadata: Metadata) -> int:
@@ -24,6 +27,8 @@ class Cache:
     """By uid."""
     claims: dict[str, set[Key]] = field(default_factory=dict)
     """By source id."""
+    named: dict[Key, set[Key]] = field(default_factory=dict)
+    """Whose origin names a Secret or an ImageSource, by its namespace and name."""
 
     def put(self, resource: ImageSource) -> bool:
         """Take in a state of a resource, unless a newer one is known; tells whether it was new."""
@@ -35,6 +40,8 @@ class Cache:
         self.keys[resource.metadata.uid] = resource.key
         if resource.status.id:
             self.claims.setdefault(resource.status.id, set()).add(resource.key)
+        for name in _names(resource):
+            self.named.setdefault(name, set()).add(resource.key)
         return True
 
     def drop(self, key: Key) -> ImageSource | None:
@@ -44,10 +51,9 @@ class Cache:
             return None
         del self.keys[old.metadata.uid]
         if old.status.id:
-            claimants = self.claims[old.status.id]
-            claimants.discard(key)
-            if not claimants:
-                del self.claims[old.status.id]
+            _remove(self.claims, old.status.id, key)
+        for name in _names(old):
+            _remove(self.named, name, key)
         return old
 
     def claimants(self, source_id: str) -> Iterable[ImageSource]:
@@ -55,22 +61,29 @@ class Cache:
         return [self.resources[key] for key in sorted(self.claims.get(source_id, ()))]
 
     def naming(self, key: Key) -> Iterable[ImageSource]:
-        """Find the resources whose origin names a Secret or an ImageSource."""
-        namespace, name = key
-        return [r for r in self.resources.values() if r.metadata.namespace == namespace and _names(r, name)]
+        """Find the resources whose origin names a Secret or an ImageSource, be it one or the other."""
+        return [self.resources[found] for found in sorted(self.named.get(key, ()))]
 
 
-def _names(resource: ImageSource, name: str) -> bool:
-    """Tell whether an origin refers to something of this name, be it a Secret or an ImageSource."""
-    return resource.spec.origin is not None and _mentions(resource.spec.origin.to_json(), name)
+def _remove(index: dict[_Index, set[Key]], at: _Index, key: Key) -> None:
+    index[at].discard(key)
+    if not index[at]:
+        del index[at]
 
 
-def _mentions(value: object, name: str) -> bool:
+def _names(resource: ImageSource) -> set[Key]:
+    """Tell what the origin of a resource refers to."""
+    origin = resource.spec.origin
+    return {(resource.metadata.namespace, name) for name in _mentioned(origin.to_json())} if origin else set()
+
+
+def _mentioned(value: object) -> Iterator[str]:
     match value:
-        case {"name": str(found), **_rest} if found == name:
-            return True
+        case {"name": str(found), **_rest}:
+            yield found
         case dict():
-            return any(_mentions(part, name) for part in value.values())
+            for part in value.values():
+                yield from _mentioned(part)
         case list():
-            return any(_mentions(part, name) for part in value)
-    return False
+            for part in value:
+                yield from _mentioned(part)

@@ -10,6 +10,7 @@ from random import uniform
 import yaml
 from pydantic import ValidationError
 
+from imagesources.hubs.backoff import growing
 from imagesources.kube.api import Json, KubernetesApi
 from imagesources.reconcile.ports import Conflict, KubernetesError
 from imagesources.resources import API_VERSION
@@ -79,7 +80,7 @@ class DefaultHub:
     async def keep_trying(self, api: KubernetesApi, seen: Callable[[Json], None]) -> None:
         """Create it later: the apiserver may come back, or a right be granted."""
         for failures in itertools.count():
-            await asyncio.sleep(uniform(0.5, 1) * min(300.0, 2.0 ** min(failures, 10)))  # noqa: S311 - jitter
+            await asyncio.sleep(uniform(0.5, 1) * growing(failures, 1.0, 300.0))  # noqa: S311 - jitter
             if await self.create(api, seen):
                 return
 

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from imagesources.hubs.hub import HubKey
 from imagesources.kube.api import is_labelled
 from imagesources.kube.cache import Cache
@@ -14,6 +12,7 @@ from imagesources.reconcile import Engine
 from imagesources.reconcile.ports import Key
 from imagesources.reconcile.queue import Priority, WorkQueue
 from imagesources.resources import FINALIZER, MARKER_PREFIX
+from imagesources.resources.base import UnreadableError
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.telemetry import log
@@ -119,10 +118,12 @@ class Handlers:
         for hub in self.hubs.using_secret(*key):
             self.hub_queue.add(hub)
 
-    def namespace_seen(self, metadata: Json) -> None:
-        """A namespace was created or changed: its labels may let it use a ClusterHub."""
+    def namespace_seen(self, metadata: Json, *, gone: bool) -> None:
+        """A namespace was created or changed, or is gone: its labels may let it use a ClusterHub."""
         name, labels = metadata["name"], metadata.get("labels", {})
-        if self.hubs.directory.namespace_labels.get(name) != labels:
+        if gone:
+            self.hubs.directory.namespace_labels.pop(name, None)
+        elif self.hubs.directory.namespace_labels.get(name) != labels:
             self.hubs.directory.namespace_labels[name] = labels
             self._add([r for r in self.cache.resources.values() if r.metadata.namespace == name])
 
@@ -168,10 +169,8 @@ def _read(kind: type[_Kind], body: Json) -> _Kind | None:
     """Read an object; None: it is of no shape that the CRD admits today, and must not stand in the others' way."""
     try:
         return kind.read(body)
-    except ValidationError as error:
-        at = ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
-        name = body["metadata"].get("namespace", ""), body["metadata"]["name"]
-        log.error("%s %s/%s cannot be read and is left alone; correct %s", kind.__name__, *name, at)
+    except UnreadableError as error:
+        log.error("%s; it is left alone until then", error)
         return None
 
 

@@ -21,6 +21,7 @@ from imagesources.reconcile.hosts import host_of
 from imagesources.reconcile.observe import pin_of
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
+from imagesources.resources.base import UnreadableError
 from imagesources.resources.conditions import Reason
 from imagesources.resources.hub import Hub
 from imagesources.resources.imagesource import ImageSource
@@ -269,7 +270,12 @@ class HubController:
 
     async def _is_needed(self, key: HubKey, resource: Hub, entry: Entry) -> bool:
         """Ask the apiserver whether sources belong to a Hub: at a start, or behind a gap, the cache has not all."""
-        live = [ImageSource.read(body) async for body in self.api.list(ImageSource.plural, key[1] or None)]
+        bodies = [body async for body in self.api.list(ImageSource.plural, key[1] or None)]
+        try:
+            live = [ImageSource.read(body) for body in bodies]
+        except UnreadableError as error:
+            log.error("%s; the Hub is held until then, as it may belong to it", error, extra={"hub": hub_name(key)})
+            return True
         return bool(self._own(key, self._at(resource, entry, live)))
 
     def _at(self, resource: Hub, entry: Entry, sources: Iterable[ImageSource] | None = None) -> list[ImageSource]:

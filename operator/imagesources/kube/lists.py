@@ -5,6 +5,7 @@ import itertools
 from dataclasses import dataclass
 from random import uniform
 
+from imagesources.hubs.backoff import growing
 from imagesources.hubs.directory import HubDirectory
 from imagesources.kube.api import Json, KubernetesApi
 from imagesources.kube.handlers import Handlers, hub_key
@@ -40,7 +41,7 @@ class Lists:
             except KubernetesError as error:
                 hint = "; are the CRDs of crds/ installed?" if isinstance(error, Vanished) else ""
                 log.warning("the resources cannot be listed yet: %s%s", error, hint)
-                await asyncio.sleep(uniform(0.5, 1) * min(30.0, 2.0**failures))  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(uniform(0.5, 1) * growing(failures, 1.0, 30.0))  # noqa: S311 - jitter, not a secret
 
     async def keep_clean(self) -> None:
         """Drop what vanished while no watch was connected: kopf lists again, but cannot tell what is missing."""

@@ -7,8 +7,9 @@ from imagesources.kube.api import KubernetesApi
 from imagesources.kube.cache import Cache
 from imagesources.kube.recorder import Recorder
 from imagesources.reconcile.observe import write_pin
-from imagesources.reconcile.ports import Conflict, Happening, Key, Secret, Vanished
+from imagesources.reconcile.ports import Conflict, Happening, Key, KubernetesError, Secret, Vanished
 from imagesources.resources import FINALIZER, PIN_ANNOTATION
+from imagesources.resources.base import UnreadableError
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus, Pin
 
@@ -131,6 +132,8 @@ class KubernetesPort:
         except Vanished:
             self._gone(resource)
             raise
+        except UnreadableError as error:
+            raise KubernetesError(str(error)) from None
         if live.metadata.uid != resource.metadata.uid:
             self._gone(resource)
         self._cache.put(live)

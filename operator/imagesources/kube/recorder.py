@@ -41,6 +41,8 @@ class Recorder:
                 await self._api.create_event(namespace, event)
             except KubernetesError as error:
                 log.debug("an Event was not written: %s", error)
+            except Exception:  # noqa: BLE001 - the edge: one Event that cannot be written must not cost all later ones
+                log.exception("an Event was not written")
             finally:
                 self._queue.task_done()
 

@@ -41,7 +41,12 @@ class Leaving:
     namespaces: tuple[str, ...] = ()
 
     async def waiting(self) -> list[ImageSource]:
-        """Find the ImageSources that cannot do without an operator; none if the CRDs are gone."""
+        """Find the ImageSources that cannot do without an operator; none if the CRDs are gone.
+
+        Raises:
+            UnreadableError: there is one that was stored under other CRDs: nobody can tell.
+            KubernetesError: the Kubernetes API failed.
+        """
         found = [ImageSource.read(body) async for body in self._list(ImageSource.plural)]
         return [resource for resource in found if needs_operator(resource)]
 

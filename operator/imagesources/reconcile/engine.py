@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from imagesources.hubs.backoff import growing
 from imagesources.hubs.directory import HubDirectory
 from imagesources.hubs.hub import HubConnection, hub_name
 from imagesources.hubs.trouble import Trouble
@@ -339,7 +340,7 @@ class Engine:
         if failures is None:
             memory.failures += 1
             failures = memory.failures
-        return min(self.settings.retry_most, self.settings.retry_first * 2.0 ** min(failures - 1, 16))
+        return growing(failures - 1, self.settings.retry_first, self.settings.retry_most)
 
     def _tell(self, resource: ImageSource, wanted: Wanted, step: Step, done: Done, status: ImageSourceStatus) -> None:
         told = happenings(step, done, resource.status, status, orphan=wanted.orphan, observing=wanted.observe_only)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from imagesources.hubs.backoff import growing
 from imagesources.hubs.hub import HubConnection
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.platform.models import Source, SourceState
@@ -272,4 +273,4 @@ async def _(_step: Release, at: Situation) -> Done:
 
 def _delay(memory: Memory, settings: Settings) -> float:
     """Wait longer from look to look."""
-    return float(min(settings.job_poll_first * 2 ** min(memory.job_asked, 16), settings.job_poll_most))
+    return growing(memory.job_asked, settings.job_poll_first, settings.job_poll_most)

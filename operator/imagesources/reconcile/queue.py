@@ -15,6 +15,9 @@ from imagesources.telemetry.metrics import QUEUE_LATENCY, RECONCILE_SECONDS
 SOON = 0.001
 """Seconds of the shortest delay: a time that is almost reached must not keep the loop from getting there."""
 
+_CANCELLED_WITHIN = 1.0
+"""Seconds that a cancelled pass has to come to its end."""
+
 _Key = TypeVar("_Key", bound=Hashable)
 
 
@@ -157,6 +160,11 @@ class WorkQueue(Generic[_Key]):
         delayed = sum(item.due is not None for item in self._items.values())
         return Load(len(waiting), max(waiting, default=0.0), delayed, len(self._tasks))
 
+    async def settled(self) -> None:
+        """Wait until no pass runs or waits for its place; some may be due later."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def drain(self, grace: float) -> None:
         """Start nothing more, and wait for the passes that run, at most ``grace`` seconds; the rest is cancelled."""
         self._open = False
@@ -167,6 +175,8 @@ class WorkQueue(Generic[_Key]):
             _, late = await asyncio.wait(self._tasks, timeout=grace)
             for task in late:
                 task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=_CANCELLED_WITHIN)
 
     def _enter(self, item: _Item[_Key]) -> None:
         lane_key = self._lane_of(item.key)
@@ -201,7 +211,7 @@ class WorkQueue(Generic[_Key]):
         try:
             after = await self._work(item.key)
         except Exception:  # noqa: BLE001 - the edge: a defect must not end the loop, nor the other sources
-            log.exception("a pass failed; it is tried again", extra={"source_name": item.key})
+            log.exception("a pass over %s (%s) failed; it is tried again", item.key, self.name)
             after = Next(60.0)
         finally:
             self._duration.observe(asyncio.get_running_loop().time() - begun)

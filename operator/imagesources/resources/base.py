@@ -1,8 +1,8 @@
 """What all resource models share: camelCase in YAML, frozen in Python, rules in the CRD."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 VALIDATIONS: Final = "x-kubernetes-validations"
@@ -31,6 +31,10 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+class UnreadableError(ValueError):
+    """An object is of no shape that its CRD admits today; says which object, and which fields to correct."""
+
+
 class Resource(Model):
     """A kind of ours: what its CRD says beside the schema."""
 
@@ -40,6 +44,21 @@ class Resource(Model):
     selectable: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[tuple[str, str, int], ...]]
     """Title, JSON path, priority (1: only in wide output)."""
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> Self:
+        """Read an object as the apiserver gave it.
+
+        Raises:
+            UnreadableError: it was stored under another schema.
+        """
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            wrong = error.errors(include_url=False, include_context=False, include_input=False)
+            fields = ", ".join(".".join(map(str, each["loc"])) for each in wrong)
+            name = "/".join(filter(None, (body["metadata"].get("namespace"), body["metadata"]["name"])))
+            raise UnreadableError(f"{cls.__name__} {name} cannot be read; correct {fields}") from None
 
 
 def matching(pattern: str, message: str, *, also: str = "") -> Any:  # noqa: ANN401 - as pydantic.Field itself

@@ -1,7 +1,7 @@
 """Hub and ClusterHub: a connection to one hub of the platform."""
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
@@ -240,11 +240,6 @@ class Hub(Resource):
     metadata: Metadata
     spec: HubSpec
     status: HubStatus = Field(default_factory=HubStatus)
-
-    @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """Read an object as the apiserver gave it."""
-        return cls.model_validate(body)
 
 
 class ClusterHub(Hub):

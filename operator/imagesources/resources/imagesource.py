@@ -1,7 +1,7 @@
 """ImageSource: one image source of the platform, kept as YAML."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -228,15 +228,6 @@ class ImageSource(Resource):
     metadata: Metadata
     spec: ImageSourceSpec
     status: ImageSourceStatus = Field(default_factory=ImageSourceStatus)
-
-    @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """Read an object as the apiserver gave it.
-
-        Raises:
-            pydantic.ValidationError: it was stored under another schema.
-        """
-        return cls.model_validate(body)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The doctor: looks at a cluster, and says what is wrong and what to do. It writes nothing."""
 
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from typing import Any, TypeVar
 
 from imagesources.hubs.directory import HubDirectory
 from imagesources.hubs.hub import HubKey
@@ -9,9 +9,9 @@ from imagesources.kube.cache import Cache
 from imagesources.kube.doctor import cluster, hubs, sources
 from imagesources.kube.doctor.finding import Finding, Level
 from imagesources.kube.doctor.reader import Reader
-from imagesources.kube.handlers import hub_key
 from imagesources.kube.hubs import HubController
 from imagesources.reconcile.ports import KubernetesError, Vanished
+from imagesources.resources.base import UnreadableError
 from imagesources.resources.hub import ClusterHub, Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
@@ -19,6 +19,7 @@ from imagesources.settings import Settings
 __all__ = ["Finding", "Level", "Reader", "examine"]
 
 Json = dict[str, Any]
+_Kind = TypeVar("_Kind", ImageSource, Hub, ClusterHub)
 
 
 async def examine(reader: Reader, settings: Settings, account: str = "") -> AsyncIterator[Finding]:
@@ -59,18 +60,33 @@ async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
     directory = HubDirectory(clusterwide=not settings.namespaces, on_change=lambda _key, _changed: None)
     controller = HubController(reader, Cache(), directory, settings, None)
     found: dict[HubKey, Hub] = {}
+    unreadable: list[Finding] = []
     for kind in (Hub,) if settings.namespaces else (Hub, ClusterHub):
-        for body in await _listed(reader, settings, kind.plural):
-            body.setdefault("kind", kind.__name__)
-            found[hub_key(body)] = kind.read(body)
-    if not found:
+        readable, others = _read(kind, await _listed(reader, settings, kind.plural))
+        found |= {(kind.__name__, hub.metadata.namespace, hub.metadata.name): hub for hub in readable}
+        unreadable += others
+    if not found and not unreadable:
         return [Finding(Level.WARN, "hub", "there is no Hub: no source can be created", "create a Hub named default")]
-    return [finding for key, hub in sorted(found.items()) async for finding in hubs.look_at(key, hub, controller)]
+    looked = [finding for key, hub in sorted(found.items()) async for finding in hubs.look_at(key, hub, controller)]
+    return unreadable + looked
 
 
 async def _sources(reader: Reader, settings: Settings) -> list[Finding]:
-    found = [ImageSource.read(body) for body in await _listed(reader, settings, ImageSource.plural)]
-    return [*sources.look_at(found), *await sources.secrets_of(found, reader)]
+    found, unreadable = _read(ImageSource, await _listed(reader, settings, ImageSource.plural))
+    return [*unreadable, *sources.look_at(found), *await sources.secrets_of(found, reader)]
+
+
+def _read(kind: type[_Kind], bodies: Iterable[Json]) -> tuple[list[_Kind], list[Finding]]:
+    """Read what can be read; the operator leaves the others alone."""
+    found: list[_Kind] = []
+    unreadable: list[Finding] = []
+    for body in bodies:
+        try:
+            found.append(kind.read(body))
+        except UnreadableError as error:
+            remedy = "it was stored under other CRDs; correct these fields, or install the CRDs of this version"
+            unreadable.append(Finding(Level.FAIL, "stored", str(error), remedy))
+    return found, unreadable
 
 
 async def _listed(reader: Reader, settings: Settings, plural: str) -> list[Json]:
