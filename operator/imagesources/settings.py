@@ -18,8 +18,9 @@ class Settings:
         embedded_step_seconds: how long the embedded platform takes for each step of a job.
         page_size: sources in one page of a list.
         hub_concurrency: reconciles that run at once for one hub.
-        settle_time: how long after an unanswered create the platform is given to show its outcome.
-        late_arrival: the longest time that a request may arrive after it was sent ("D" in the design).
+        settle_time: how long after the end of an unanswered create the platform is given to show its outcome.
+        late_arrival: the longest time that a request may arrive after it was sent ("D" in the design); above the
+            deadline of a request and ``settle_time``.
         retry_first: the delay after the first failure; it doubles up to ``retry_most``.
         retry_most: the longest delay between tries of one source or hub.
         recheck: how often a permanent failure is looked at again without a change.
@@ -46,7 +47,7 @@ class Settings:
     page_size: int = 100
     hub_concurrency: int = 8
     settle_time: float = 5.0
-    late_arrival: float = 60.0
+    late_arrival: float = 90.0
     retry_first: float = 1.0
     retry_most: float = 300.0
     recheck: float = 600.0

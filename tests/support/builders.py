@@ -136,7 +136,7 @@ def observed(**changes: Any) -> Observed:
         "new_secrets": False,
         "unconverged": 0,
         "look_asked": False,
-        "delete_due": False,
+        "asked": frozenset(),
         "corrections": 0,
     }
     return Observed(**known | changes)

@@ -1,6 +1,6 @@
 """The two sides of the engine with answers that a test gives: a platform's client, and an apiserver of one resource."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,12 +29,16 @@ class ScriptedClient:
     Attributes:
         answers: by the first word of the method; what is an exception is raised.
         asked: the calls so far: that word, and id or body.
+        leave: awaited before each call, as the hub's ``leave``.
     """
 
     answers: dict[str, list[Any]] = field(default_factory=dict)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    leave: Callable[[], Awaitable[None]] | None = None
 
-    def _next(self, what: str, *about: object) -> Any:
+    async def _next(self, what: str, *about: object) -> Any:
+        if self.leave:
+            await self.leave()
         self.asked.append((what, *about))
         answer = self.answers[what].pop(0)
         if isinstance(answer, Exception):
@@ -43,32 +47,32 @@ class ScriptedClient:
 
     async def list_sources(self, identifier: str | None = None, **_more: object) -> AsyncIterator[Source]:
         """See ``PlatformClient``."""
-        for source in self._next("list", identifier):
+        for source in await self._next("list", identifier):
             yield source
 
     async def create_source(self, body: Json) -> Source:
         """See ``PlatformClient``."""
-        return self._next("create", body)
+        return await self._next("create", body)
 
     async def get_source(self, source_id: str) -> Source:
         """See ``PlatformClient``."""
-        return self._next("get", source_id)
+        return await self._next("get", source_id)
 
     async def update_source(self, source_id: str, changes: Json) -> Source:
         """See ``PlatformClient``."""
-        return self._next("update", source_id, changes)
+        return await self._next("update", source_id, changes)
 
     async def update_access(self, source_id: str, acl: Acl | None) -> Source:
         """See ``PlatformClient``."""
-        return self._next("share", source_id, acl)
+        return await self._next("share", source_id, acl)
 
     async def delete_source(self, source_id: str) -> JobDescriptor:
         """See ``PlatformClient``."""
-        return self._next("delete", source_id)
+        return await self._next("delete", source_id)
 
     async def get_job(self, job_id: str) -> Job:
         """See ``PlatformClient``."""
-        return self._next("job", job_id)
+        return await self._next("job", job_id)
 
 
 @dataclass
@@ -78,10 +82,17 @@ class Writes(Reads):
     Attributes:
         written: each write: what, and the status if it was that.
         fails: raised by each write, after it was kept.
+        edited: whether the apiserver has another generation than the cache.
     """
 
     written: list[tuple[str, ImageSourceStatus | None]] = field(default_factory=list)
     fails: Exception | None = None
+    edited: bool = False
+
+    async def confirm(self, _resource: ImageSource) -> None:
+        """See ``Kubernetes``."""
+        if self.edited:
+            raise Conflict("it was edited")
 
     def _write(self, what: str, status: ImageSourceStatus | None = None) -> None:
         self.written.append((what, status))

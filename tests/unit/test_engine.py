@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support import documents
-from tests.support.builders import MARKER, PIN, image_source, source, source_id
+from tests.support.builders import MARKER, PIN, image_source, secret, source, source_id
 from tests.support.builders import hub_connection as connection
 from tests.support.builders import hub_resource as hub
 from tests.support.clock import in_virtual_time
@@ -19,7 +19,7 @@ from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import AGAIN, MOST_IN_A_ROW
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.observe import write_pin
-from imagesources.reconcile.ports import Conflict
+from imagesources.reconcile.ports import Conflict, KubernetesError
 from imagesources.resources import FINALIZER, PIN_ANNOTATION
 from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import ImageSource
@@ -72,12 +72,52 @@ def test_create() -> None:
     assert scene.kube.written[-1][1] and scene.kube.written[-1][1].id == ID
 
 
-def test_no_create_after_altered_marker() -> None:
-    """Where the marker was not kept, no further create is sent."""
-    scene = Scene(intended())
-    scene.memory.marker_altered = True
+def test_altered_marker_is_kept_in_mind() -> None:
+    """Where the marker was not kept, status says which source that may be, and no process creates another."""
+    scene = Scene(intended(), create=[source(id=ID, identifier="web")])
     assert in_virtual_time(scene.passes()) == [Settings().recheck]
-    assert (scene.client.asked, scene.reason) == ([], Reason.REFUSED)
+    status = scene.kube.written[-1][1]
+    assert status and (status.id, status.unconfirmed_id) == (None, ID)
+    later = Scene(intended({"unconfirmedId": ID}))
+    assert in_virtual_time(later.passes()) == [Settings().recheck]
+    assert (later.client.asked, later.reason) == ([], Reason.REFUSED)
+
+
+def test_what_has_vanished_is_not_created_again_at_once() -> None:
+    """When too many sources are gone at once, none is given up for lost: the platform may be an old copy of itself."""
+    scene = Scene(intended({"id": ID}))
+    scene.hub.inventory.forget(ID, 0.0)
+    for number in range(3):
+        assert scene.hub.brake.allows_to_forget(source_id(10 + number), 5, -1.0)
+    in_virtual_time(scene.passes())
+    assert (scene.client.asked, scene.reason) == ([], Reason.BRAKED)
+
+
+@pytest.mark.parametrize(("version", "reason"), [("1", Reason.BRAKED), ("2", Reason.IN_SYNC)])
+def test_rotation_is_no_rewrite(version: str, reason: Reason) -> None:
+    """The new value of a Secret is sent whatever number of sources use it; another definition counts."""
+    token = {"tokenFrom": {"secretKeyRef": {"name": "login", "key": "token"}}}
+    spec = {"origin": {"type": "docker-hub", "details": {"target": "nginx:1.29"} | token}}
+    sent = [{"name": "login", "uid": "secret-uid", "resourceVersion": "1"}]
+    resource = intended({"id": ID, "credentials": sent, "settledGeneration": 1}).model_copy(
+        update={"spec": image_source(spec).spec}
+    )
+    target = "nginx:1.28" if version == "1" else "nginx:1.29"
+    there = source(id=ID, origin={"type": "docker-hub", "details": {"target": target}})
+    fixed = source(id=ID, origin={"type": "docker-hub", "details": {"target": "nginx:1.29"}})
+    scene = Scene(resource, there, get=[there], update=[fixed])
+    scene.kube.secrets = {("shop", "login"): secret({"token": "value"}, version=version)}
+    for number in range(10):
+        assert scene.hub.brake.allows(source_id(10 + number), 1, 0.0)
+    in_virtual_time(scene.passes(2))
+    assert scene.reason == reason
+
+
+def test_the_apiserver_may_ask_for_a_pause() -> None:
+    """After 429 or 503 with Retry-After the next try is not before that."""
+    scene = Scene(image_source())
+    scene.kube.fails = KubernetesError("429 Too Many Requests", 120.0)
+    assert in_virtual_time(scene.passes()) == [120.0]
 
 
 def test_no_create_while_braked() -> None:
@@ -168,16 +208,28 @@ def test_circle_is_slowed_down() -> None:
     assert due[-1] and due[-1] > 0
 
 
+PAST, FUTURE = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+
+
+def ready_since(time: str) -> list[dict[str, str]]:
+    """Returns conditions of a resource that has been Ready since then."""
+    return [{"type": "Ready", "status": "True", "reason": "InSync", "lastTransitionTime": time}]
+
+
 @pytest.mark.parametrize(
     ("status", "clear"),
     [
         pytest.param({}, False, id="no id"),
-        pytest.param({"id": ID, "created": "2020-01-01T00:00:00Z"}, True, id="an id saved long ago"),
-        pytest.param({"id": ID, "created": "2999-01-01T00:00:00Z"}, False, id="an id saved just now"),
+        pytest.param({"id": ID, "created": PAST}, False, id="an id, and nobody knows since when"),
+        pytest.param({"id": ID, "created": PAST, "conditions": ready_since(PAST)}, True, id="an id saved long ago"),
+        pytest.param({"id": ID, "created": FUTURE, "conditions": ready_since(PAST)}, False, id="an id saved just now"),
+        pytest.param(
+            {"id": ID, "created": PAST, "conditions": ready_since(FUTURE)}, False, id="just now, by the other clock"
+        ),
     ],
 )
 def test_first_memory(status: dict[str, Any], clear: bool) -> None:
-    """A create of an earlier process may be under way, unless its id was saved long ago."""
+    """A create of an earlier process may be under way, unless its id was saved long ago by either clock."""
     scene = Scene(intended(status))
     scene.engine.memories.clear()
 

@@ -56,7 +56,10 @@ def ready(status: str, reason: str = "Refused", message: str = "why", **more: An
             UpdateAccess(SOURCE_ID, access()), Done(), WITH_ID, ("AccessChanged", "UpdateAccess", False), id="access"
         ),
         pytest.param(Delete(SOURCE_ID), Done(), WITH_ID, ("Deleting", "Delete", False), id="deleting"),
-        pytest.param(RemoveExtra(SOURCE_ID), Done(), WITH_ID, ("DuplicateRemoved", "Delete", True), id="extra"),
+        pytest.param(RemoveExtra(SOURCE_ID), Done(), WITH_ID, None, id="an extra that was none"),
+        pytest.param(
+            RemoveExtra(SOURCE_ID), Done(removed=True), WITH_ID, ("DuplicateRemoved", "Delete", True), id="extra"
+        ),
         pytest.param(Release(), Done(), WITH_ID, ("Deleted", "Delete", False), id="deleted"),
         pytest.param(Release(), Done(), NOTHING_SAID, None, id="nothing to delete"),
         pytest.param(Rest(drift=DRIFT), Done(), WITH_ID, ("Drifted", "Observe", True), id="drifted"),

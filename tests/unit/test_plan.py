@@ -29,6 +29,7 @@ from imagesources.reconcile.model import (
     ForgetId,
     Intend,
     Look,
+    Release,
     RemoveExtra,
     Rest,
     SaveId,
@@ -43,6 +44,7 @@ NAMED = {"name": "Web", "origin": ORIGIN}
 POST = {"name": "Web", "origin": ORIGIN, "type": "direct", "identifier": MARKER}
 ADOPT: Json = {"adopt_id": HIGH}
 ADOPT_BY_NAME: Json = {"adopt_identifier": "web"}
+FREE: Json = {"finalizer": False}
 OBSERVE: Json = {"observe_only": True, "adopt_id": SOURCE_ID}
 GONE, GOING = (Reason.SOURCE_GONE, True), (Reason.SOURCE_GONE, False)
 
@@ -165,9 +167,13 @@ CASES = {
         observed=NOTHING | {"adoptable": (source(),)},
     ),
     "observe while suspended": Case(
-        Rest(), wanted=OBSERVE | {"suspended": True}, observed={"adoptable": (source(),)}
+        Rest(), record=FREE, wanted=OBSERVE | {"suspended": True}, observed={"adoptable": (source(),)}
     ),
-    "observe what is as described": Case(Rest(), wanted=OBSERVE, observed={"adoptable": (source(),)}),
+    "observe what is as described": Case(Rest(), record=FREE, wanted=OBSERVE, observed={"adoptable": (source(),)}),
+    "observe what was managed before": Case(Release(), wanted=OBSERVE, observed={"adoptable": (source(),)}),
+    "observe what was managed before, a create in doubt": Case(
+        Rest(), wanted=OBSERVE, observed={"adoptable": (source(),)}, doubt=IN_DOUBT
+    ),
     "observe any type": Case(
         SaveId(source(type="bucket"), adopted=True),
         wanted=OBSERVE | {"type": None, "fields": {}},
@@ -176,7 +182,7 @@ CASES = {
     ),
     "observe what differs": Case(
         Rest(drift=(("name", "New", "Web"), ("acl", access(), None))),
-        wanted=OBSERVE | {"fields": NEW_NAME, "access": access()},
+        record=FREE, wanted=OBSERVE | {"fields": NEW_NAME, "access": access()},
         observed={"adoptable": (source(),)},
     ),
     "observe one that was deleted": Case(
@@ -189,7 +195,7 @@ CASES = {
     ),
     "observe one that got another identifier": Case(
         Rest(),
-        wanted=OBSERVE | {"adopt_id": None, "adopt_identifier": "web"},
+        record=FREE, wanted=OBSERVE | {"adopt_id": None, "adopt_identifier": "web"},
         observed={"source": source(identifier="renamed"), "adoptable": ()},
     ),
     "observe, out of sight": Case(Look(SOURCE_ID), wanted=OBSERVE, observed=NOTHING | {"adoptable": (source(),)}),
@@ -203,6 +209,15 @@ CASES = {
         Look(SOURCE_ID), wanted=OBSERVE, observed={"adoptable": (source(),), "look_asked": True}
     ),
     # with a source
+    "adopt another than the one that it has": Case((Reason.ADOPTION_FAILED, True), wanted={"adopt_id": HIGH}),
+    "adopt the one that it has": Case(Rest(), wanted={"adopt_id": SOURCE_ID}),
+    "adopt by identifier, with a source of its own": Case(
+        (Reason.ADOPTION_FAILED, True), wanted={"adopt_identifier": "web"}
+    ),
+    "adopted by identifier": Case(Rest(), wanted={"adopt_identifier": "web"}, record={"adopted": True}),
+    "a second one that was asked to go": Case(
+        Rest(), observed={"carriers": (SECOND,), "asked": frozenset({HIGH})}
+    ),
     "deleted by others": Case(ForgetId(), observed=NOTHING | {"gone": True}),
     "deleted by others, reported": Case(GONE, wanted={"correct_drift": False}, observed={"gone": True}),
     "deleted by others, adopted": Case(GONE, record={"adopted": True}, observed={"gone": True}),
@@ -271,14 +286,14 @@ CASES = {
         record=EDITED,
         observed={"source": source(builder={"integration_id": "farm"})},
     ),
-    "a new secret": Case(Update(SOURCE_ID, {"origin": ORIGIN}), observed={"new_secrets": True}),
+    "a new secret": Case(Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True), observed={"new_secrets": True}),
     "a new secret, reported drift beside it": Case(
-        Update(SOURCE_ID, {"origin": ORIGIN}),
+        Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True),
         wanted={"fields": NEW_NAME, "correct_drift": False},
         observed={"new_secrets": True, "direct": True},
     ),
     "a new secret, reported drift of access beside it": Case(
-        Update(SOURCE_ID, {"origin": ORIGIN}),
+        Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True),
         wanted={"access": access(), "correct_drift": False},
         observed={"new_secrets": True, "direct": True},
     ),

@@ -108,7 +108,7 @@ _SEEN: list[Json] = [
 _EXTRAS: list[Json] = [{}, {"carriers": (CARRIER, OTHER_CARRIER)}, {"dying": (DYING,)}]
 _ROUND = [extra | more for extra in _EXTRAS for more in _all(dict, claimant=(None, OTHER), new_secrets=_BOTH)]
 _WORK: list[Json] = [{}, {"unconverged": 3}, {"corrections": 3}, {"look_asked": True}]
-_ENDING: list[Json] = [{}, {"job_id": JOB_ID}, {"look_due": True}, {"delete_due": True}]
+_ENDING: list[Json] = [{}, {"job_id": JOB_ID}, {"look_due": True}, {"asked": frozenset({SOURCE_ID})}]
 _ADOPTABLE: list[Json] = [
     {"adoptable": found, "rivals": rivals} for found in (None, (), (source(id=HIGH),)) for rivals in ((), (RIVAL,))
 ]

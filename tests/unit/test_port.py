@@ -61,6 +61,26 @@ async def test_conflict() -> None:
     assert scene.cache.resources[read.key].metadata.resource_version == "9"
 
 
+@pytest.mark.parametrize(
+    ("live", "same"),
+    [
+        pytest.param({"resourceVersion": "9"}, True, id="only its status was written"),
+        pytest.param({"resourceVersion": "9", "generation": 2}, False, id="edited"),
+        pytest.param({"resourceVersion": "9", "uid": "another"}, False, id="a successor"),
+    ],
+)
+async def test_confirm(live: Json, same: bool) -> None:
+    """A live read tells whether a resource is still the one that is known, and is known from then on."""
+    read = image_source(resourceVersion="7")
+    scene = Scene(read, image_source(**live))
+    if same:
+        await scene.port.confirm(read)
+    else:
+        with pytest.raises(Conflict):
+            await scene.port.confirm(read)
+    assert scene.cache.resources[read.key].metadata.resource_version == "9"
+
+
 async def test_conflict_with_a_successor() -> None:
     """Where the name belongs to another resource by now, what was read counts as gone."""
     read, live = image_source(resourceVersion="7"), image_source(resourceVersion="9", uid="another")

@@ -19,6 +19,8 @@ Json = dict[str, Any]
 
 _PAGE = 500
 _TIMEOUT = 30.0
+_LONGEST_WAIT = 300.0
+"""Seconds of the longest wait that the apiserver may ask for."""
 _MERGE_PATCH = "application/merge-patch+json"
 _COORDINATION = ("coordination.k8s.io", "v1")
 _CODES = {Conflict: "conflict", Vanished: "gone", KubernetesError: "failed"}
@@ -195,6 +197,13 @@ async def _answer(request: Awaitable[object]) -> Any:  # noqa: ANN401 - what the
         return await request
     except ApiException as error:
         kind = {404: Vanished, 409: Conflict}.get(error.status or 0, KubernetesError)
-        raise kind(f"{error.status} {error.reason}") from None  # the exception shows the body, which may hold values
+        wait = _retry_after(error)
+        raise kind(f"{error.status} {error.reason}", wait) from None  # the exception shows the body, and its values
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise KubernetesError(type(error).__name__) from None
+
+
+def _retry_after(error: ApiException) -> float:
+    """Read for how many seconds the apiserver asks to be left alone (RFC 9110, 10.2.3; it never sends a date)."""
+    text = (error.headers or {}).get("Retry-After", "")
+    return min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0

@@ -1,6 +1,6 @@
 """What a Hub says about itself. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,8 +74,16 @@ def counted_of(note: Note, release: str, zero: datetime) -> Counted:
     def moment(at: float) -> datetime:
         return zero + timedelta(seconds=round(at))
 
-    sources = tuple(CountedSource(id=name, at=moment(at)) for name, at in note.touched.items())
-    return Counted(sources=sources, others=note.others, at=moment(note.at), release=release)
+    def counted(times: Mapping[str, float]) -> tuple[CountedSource, ...]:
+        return tuple(CountedSource(id=name, at=moment(at)) for name, at in times.items())
+
+    return Counted(
+        sources=counted(note.touched),
+        vanished=counted(note.vanished) or None,
+        others=note.others,
+        at=moment(note.at),
+        release=release,
+    )
 
 
 def note_of(counted: Counted, zero: datetime) -> Note:
@@ -84,7 +92,10 @@ def note_of(counted: Counted, zero: datetime) -> Note:
     def moment(at: datetime) -> float:
         return (at - zero).total_seconds()
 
-    return Note({source.id: moment(source.at) for source in counted.sources}, counted.others, moment(counted.at))
+    def times(sources: Iterable[CountedSource]) -> dict[str, float]:
+        return {source.id: moment(source.at) for source in sources}
+
+    return Note(times(counted.sources), times(counted.vanished or ()), counted.others, moment(counted.at))
 
 
 def _ready(resource: Hub, entry: Entry, pinned: int, now: datetime) -> Condition:

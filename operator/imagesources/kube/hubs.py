@@ -153,19 +153,15 @@ class HubController:
             connection,
             policy,
             on_call=lambda *heard: hub.heard(*heard),  # noqa: PLW0108 - the hub is made of the client
-            before_call=lambda: self._permission(budget),
+            before_call=lambda: hub.leave(),  # noqa: PLW0108 - likewise
         )
-        hub = HubConnection(key, pin, resource.spec, client, budget, self.settings)
+        hub = HubConnection(key, pin, resource.spec, client, budget, self.settings, self.fence)
         hub.brake.restore(resource.status.brake, resource.spec.release_brake)
         counted = (resource.status.counted or {}).get(self.shard)
         if counted and counted.release == (resource.spec.release_brake or ""):
             hub.brake.inherit(note_of(counted, self._zero()))
         self.connected[key] = made_of
         self.directory.connect(key, resource, hub)
-
-    async def _permission(self, budget: CallBudget) -> None:
-        await budget.take()
-        await self.fence()
 
     async def how_to_reach(self, key: HubKey, resource: Hub) -> tuple[Connection, str, HostPolicy, object]:
         """Find out how to reach a hub: its connection, the URL that sources are pinned to, the hosts allowed."""

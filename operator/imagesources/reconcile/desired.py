@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from imagesources.resources.imagesource import (
 
 to_snake = cache(alias_generators.to_snake)
 
-IdOf = Callable[[str], str | None]
+IdOf = Callable[[str], str | Problem | None]
 """The platform's id of another ImageSource of the same namespace, by name; None while it has none."""
 
 _CLEARED = {"builder": None, "about": {"description": None}}
@@ -143,7 +144,10 @@ class _Writer:
         return to_snake(key), self.write(value, path)
 
     def _source_id(self, name: str, path: str) -> str:
-        if found := self.id_of(name):
+        found = self.id_of(name)
+        if isinstance(found, Problem):
+            raise _UnusableError(replace(found, message=f"{path}: {found.message}"))
+        if found:
             return found
         message = f"{path}: ImageSource {name} of this namespace has no source on the platform yet; waiting for it"
         raise _UnusableError(Problem(Reason.SOURCE_REF_MISSING, message))

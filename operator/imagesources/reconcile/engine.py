@@ -17,7 +17,7 @@ from imagesources.reconcile.counting import count_drift, count_pass, outcome_of
 from imagesources.reconcile.desired import desire
 from imagesources.reconcile.events import happenings
 from imagesources.reconcile.execute import Situation, execute
-from imagesources.reconcile.guard import objection, unadoptable, unlisted
+from imagesources.reconcile.guard import objection, unadoptable, unlisted, unreferable
 from imagesources.reconcile.memory import Memory, Outcome
 from imagesources.reconcile.model import (
     Create,
@@ -36,11 +36,11 @@ from imagesources.reconcile.model import (
     Wanted,
     WatchJob,
 )
-from imagesources.reconcile.observe import doubt, observe, recorded
+from imagesources.reconcile.observe import doubt, observe, pin_of, recorded
 from imagesources.reconcile.plan import DELETING, plan
 from imagesources.reconcile.ports import Conflict, Key, Kubernetes, KubernetesError, Vanished
 from imagesources.reconcile.status import Statement, describe, matters, unhubbed, with_job, with_secrets
-from imagesources.resources.conditions import Reason
+from imagesources.resources.conditions import ConditionType, Reason
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus
 from imagesources.settings import Settings
@@ -112,7 +112,7 @@ class Engine:
         except KubernetesError as error:
             memory.outcome = replace(memory.outcome, result="failed", reason="KubernetesError")
             log.warning("the Kubernetes API failed: %s", error, extra=_of(resource))
-            return Next(self._backoff(memory))
+            return Next(max(self._backoff(memory), error.retry_after))
 
     def _paced(self, due: Next, resource: ImageSource, memory: Memory) -> Next:
         """Slow down passes that follow each other without an end: a defect of ours, or two sides that never agree."""
@@ -144,17 +144,31 @@ class Engine:
         Counted from the first look: an operator may have stood by for long, and a resource may come from another shard.
         """
         status = resource.status
-        old = status.created and (self.wall_clock() - status.created).total_seconds() > self.settings.late_arrival
-        memory = Memory(attempted=asyncio.get_running_loop().time(), clear=bool(status.id and old))
+        since = self._created_before(status)
+        memory = Memory(
+            attempted=asyncio.get_running_loop().time() - since,
+            clear=since > self.settings.late_arrival,
+            inherited=status.id is None and pin_of(resource) is not None,
+        )
         if status.job and status.job.finished is None and resource.metadata.deletion_timestamp:
             memory.job_id = status.job.id
         return memory
+
+    def _created_before(self, status: ImageSourceStatus) -> float:
+        """Tell for how many seconds a source has been there, so that no POST can have been sent since; 0: unknown.
+
+        By two clocks, the platform's and the one that wrote the condition, as either may be wrong.
+        """
+        ready = next((c.last_transition_time for c in status.conditions if c.type == ConditionType.READY), None)
+        if not (status.id and status.created and ready):
+            return 0.0
+        return max(0.0, (self.wall_clock() - max(status.created, ready)).total_seconds())
 
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
         namespace = resource.metadata.namespace
         hub = self.hubs.find(namespace, resource.spec.hub_ref)
         allow_ids = isinstance(hub, HubConnection) and hub.spec.allow_source_ids
-        wanted = desire(resource, id_of=lambda name: self._id_of(namespace, name), allow_source_ids=allow_ids)
+        wanted = desire(resource, id_of=lambda name: self._id_of((namespace, name), hub), allow_source_ids=allow_ids)
         if isinstance(wanted, Problem):
             return await self._cannot(resource, wanted, memory)
         record = recorded(resource, memory)
@@ -170,7 +184,7 @@ class Engine:
         at = Situation(resource, wanted, hub, self.kube, memory, self.settings)
         step = self._step(at, record)
         memory.outcome = Outcome(type(step).__name__)
-        if isinstance(step, Update | UpdateAccess | Delete):
+        if isinstance(step, Update | UpdateAccess | Delete | ForgetId):
             await self.hubs.note(hub.key)
         done = await execute(step, at)
         memory.outcome = outcome_of(step, done)
@@ -186,7 +200,7 @@ class Engine:
         step = plan(at.wanted, record, observed, open_doubt)
         if at.hub.trouble and not isinstance(step, Rest | Release | Wait):
             return Wait(Problem(at.hub.trouble.reason, at.hub.trouble.message))
-        if isinstance(step, Update | UpdateAccess | Delete) and (braked := self._braked(at.hub, step.id, at.now)):
+        if braked := self._braked(at.hub, step, record, at.now):
             return Wait(braked)
         if isinstance(step, Create) and (refused := self._no_create(at)):
             return Wait(refused)
@@ -195,31 +209,36 @@ class Engine:
         return step
 
     def _no_create(self, at: Situation) -> Problem | None:
-        """Tell what speaks against a create, beside what the resource itself says."""
-        if at.memory.marker_altered:
-            message = "the platform did not keep the operator's marker; creating again could make duplicates"
-            return Problem(Reason.REFUSED, message, permanent=True)
+        """Tell what in the Hub speaks against a create."""
         if at.hub.brake.message:
             return Problem(Reason.BRAKED, at.hub.brake.message)
         return unlisted(at.wanted.access, at.hub.spec)
 
-    def _braked(self, hub: HubConnection, source_id: str, now: float) -> Problem | None:
-        """Ask the hub's brake whether one more source may be deleted or rewritten."""
-        engaged = hub.brake.token
-        known = hub.inventory.entries.keys() | hub.brake.touched.keys()
-        if hub.brake.allows(source_id, len(known), now):
+    def _braked(self, hub: HubConnection, step: Step, record: Record, now: float) -> Problem | None:
+        """Ask the hub's brake whether one more source may be deleted, rewritten or given up for lost."""
+        engaged, brake = hub.brake.token, hub.brake
+        match step:
+            case ForgetId() if record.id:
+                allowed = brake.allows_to_forget(record.id, len(hub.inventory.entries), now)
+            case Update(id=source_id, rotation=False) | UpdateAccess(id=source_id) | Delete(id=source_id):
+                allowed = brake.allows(source_id, len(hub.inventory.entries.keys() | brake.touched.keys()), now)
+            case Update():
+                allowed = brake.token is None
+            case _:
+                return None
+        if allowed:
             return None
         if not engaged:
-            log.error("%s", hub.brake.message, extra={"hub": hub_name(hub.key)})
+            log.error("%s", brake.message, extra={"hub": hub_name(hub.key)})
             self.hubs.on_change(hub.key, set())
-        return Problem(Reason.BRAKED, hub.brake.message or "")
+        return Problem(Reason.BRAKED, brake.message or "")
 
     async def _report(self, at: Situation, record: Record, step: Step, done: Done) -> Next:
         """Write what came of the step, where it is worth a write, and say when to go on."""
         resource, memory = at.resource, at.memory
         if isinstance(step, Release):
             self._tell(resource, at.wanted, step, done, resource.status)
-            return Next()
+            return AGAIN if at.wanted.exists else Next()
         if done.secrets is not None:
             memory.sent = done.secrets
         said, due = self._conclusion(at, step, done)
@@ -283,8 +302,11 @@ class Engine:
         match step:
             case Create() if done.source:
                 status = status.model_copy(update={"id": done.source.id})
+            case Create() if done.unconfirmed:
+                status = status.model_copy(update={"unconfirmed_id": done.unconfirmed})
             case SaveId(source=source, adopted=adopted):
-                status = status.model_copy(update={"id": source.id, "adopted": adopted or status.adopted})
+                found = {"id": source.id, "adopted": adopted or status.adopted, "unconfirmed_id": None}
+                status = status.model_copy(update=found)
             case ForgetId():
                 status = status.model_copy(
                     update={"id": None, "state": None, "created": None, "settled_generation": None}
@@ -331,9 +353,13 @@ class Engine:
         problem = Problem(hub.trouble.reason, hub.trouble.message)
         return await self._without_hub(resource, wanted, record, problem, memory)
 
-    def _id_of(self, namespace: str, name: str) -> str | None:
-        other = self.kube.get((namespace, name))
-        return other.status.id if other else None
+    def _id_of(self, key: Key, hub: HubConnection | Trouble) -> str | Problem | None:
+        """Find the source of another resource, as far as the hub lets an origin name it."""
+        other = self.kube.get(key)
+        if other is None or other.status.id is None:
+            return None
+        refused = unreferable(other, hub.spec, hub.pin) if isinstance(hub, HubConnection) else None
+        return refused or other.status.id
 
     def _backoff(self, memory: Memory, failures: int | None = None) -> float:
         """The delay before the next try: it doubles from failure to failure."""

@@ -56,7 +56,7 @@ def _deeds(step: Step, done: Done, before: ImageSourceStatus, *, orphan: bool, o
             return [Happening("AccessChanged", "UpdateAccess", "changed who may do what")]
         case Delete():
             return [Happening("Deleting", "Delete", f"asked the platform to delete source {before.id}")]
-        case RemoveExtra(id=extra):
+        case RemoveExtra(id=extra) if done.removed:
             note = f"deleted source {extra}, a second one of this resource that a late request had created"
             return [Happening("DuplicateRemoved", "Delete", note, warning=True)]
         case Release() if before.id and orphan:

@@ -101,6 +101,8 @@ class Record:
     adopted: bool
     saved: bool = True
     """Whether status has the id; a POST's answer is in memory alone until then."""
+    unconfirmed: str | None = None
+    """Id of a source that a create may have made without the marker: nothing more is created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Observed:
         job_failed: the last job ended without deleting the source: it is to be asked for again.
         new_secrets: a Secret in use has another version than the one that was sent.
         unconverged: writes in a row whose reply was not what was written.
-        delete_due: this process has not asked for the source to be deleted, or long ago.
+        asked: sources that this process has asked to be deleted lately, by id.
+        outlived: the job that was to delete the source has ended well, and the source is live.
         look_asked: a person asks for a look at the platform now, or a write had no answer.
         corrections: how often, lately, changes by other hands were corrected.
     """
@@ -158,7 +161,8 @@ class Observed:
     new_secrets: bool
     unconverged: int
     look_asked: bool = False
-    delete_due: bool = False
+    outlived: bool = False
+    asked: frozenset[str] = frozenset()
     dying: tuple[Source, ...] = ()
     corrections: int = 0
 
@@ -212,6 +216,8 @@ class Update:
     changes: Json
     drift: bool = False
     """It corrects what other hands changed."""
+    rotation: bool = False
+    """Nothing differs but the value of a Secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +312,14 @@ class Done:
         source: what the platform answered.
         ticket: the job that a DELETE started.
         secrets: versions of the Secrets that were sent.
+        removed: a second source was deleted.
+        unconfirmed: id of a source that a create may have made, without the marker that would show it.
         failure: why it did not work.
     """
 
     source: Source | None = None
     ticket: JobDescriptor | None = None
     secrets: Mapping[str, tuple[str, str]] | None = None
+    removed: bool = False
+    unconfirmed: str | None = None
     failure: Verdict | None = None

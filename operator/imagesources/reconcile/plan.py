@@ -3,7 +3,7 @@
 Read top down: a resource that is being deleted, one that is only observed, one without a source, one with.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from imagesources.platform.models import Source, SourceState
 from imagesources.reconcile.differences import access_differs, changes, differences, only_widens
@@ -43,13 +43,19 @@ MOST_CORRECTIONS = 3
 
 DELETING = Problem(Reason.DELETING, "the platform is deleting the source")
 
+_OUTLIVED = Problem(
+    Reason.JOB_FAILED,
+    "the job that deletes the source has ended, and the source is still there; it is looked at again, and in a few "
+    "minutes the deletion is asked for again",
+)
+
 
 def plan(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:
     """Decide the next step for one resource."""
     if not wanted.exists:
         return _delete(wanted, record, observed, doubt)
     if wanted.observe_only:
-        return _observe(wanted, record, observed)
+        return _observe(wanted, record, observed, doubt)
     if wanted.suspended and not observed.look_due and _matches(wanted, observed):
         return Rest()
     if wanted.suspended:
@@ -57,16 +63,18 @@ def plan(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> St
     if not record.intent:
         return Intend()
     if record.id is None:
-        return _obtain(wanted, observed, doubt)
+        return _obtain(wanted, record, observed, doubt)
     return _keep(wanted, record, observed)
 
 
-def _obtain(wanted: Wanted, observed: Observed, doubt: Doubt) -> Step:
+def _obtain(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:
     """Come by a source: one that an earlier POST has made, one to adopt, or a new one."""
     if observed.carriers:
         return SaveId(observed.carriers[0])
     if wanted.adopt_id or wanted.adopt_identifier:
         return _adopt(wanted, observed)
+    if record.unconfirmed:
+        return Wait(unconfirmed(record.unconfirmed))
     if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
         return _resolve(doubt.settled_in, "an earlier create may have been applied; its outcome is being found out")
     if observed.rivals and not wanted.never_adopt:
@@ -77,6 +85,16 @@ def _obtain(wanted: Wanted, observed: Observed, doubt: Doubt) -> Step:
         )
         return Wait(Problem(Reason.MAY_ALREADY_EXIST, message, permanent=True))
     return Create(create_body(wanted))
+
+
+def unconfirmed(source_id: str) -> Problem:
+    """Say that a create may have made a source that does not carry the marker."""
+    message = (
+        f"the platform answered the create with source {source_id}, under another identifier than was asked for; "
+        "nothing more is created, as it could not be recognised. Look at that source: if it was created for this "
+        f"resource, set spec.adopt.id to {source_id}; else set deletionPolicy to Orphan, and delete this resource"
+    )
+    return Problem(Reason.REFUSED, message, permanent=True)
 
 
 def create_body(wanted: Wanted) -> dict[str, object]:
@@ -102,7 +120,7 @@ def _adopt(wanted: Wanted, observed: Observed) -> Step:
     return _objection(wanted, source, observed.claimant) or SaveId(source, adopted=True)
 
 
-def _observe(wanted: Wanted, record: Record, observed: Observed) -> Step:
+def _observe(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:
     """Find the source and report it, write nothing; once found it goes by its id, unless the spec names another."""
     if record.id is None or wanted.adopt_id not in (None, record.id):
         return _adopt(wanted, observed)
@@ -110,6 +128,8 @@ def _observe(wanted: Wanted, record: Record, observed: Observed) -> Step:
         return Wait(Problem(Reason.SOURCE_GONE, "the observed source does not exist any more", permanent=True))
     if observed.source is None or observed.look_asked:
         return Look(record.id)
+    if record.finalizer and (doubt.clear or doubt.absences >= PROOFS_OF_ABSENCE):
+        return Release()  # it was managed before
     return Rest(drift=_drift(wanted, observed.source))
 
 
@@ -121,8 +141,10 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
             return ForgetId()
         message = f"source {record.id} was deleted on the platform; delete this resource or create another"
         return Wait(Problem(Reason.SOURCE_GONE, message, permanent=True))
-    if extra := _first_extra(observed.carriers, record.id):
+    if extra := _first_extra(observed.carriers, {record.id, *observed.asked}):
         return RemoveExtra(extra.id)
+    if wanted.adopt_id not in (None, record.id) or (wanted.adopt_identifier and not record.adopted):
+        return Wait(_other_adoption(record))
     source = observed.source
     if source is None or observed.look_asked:
         return Look(record.id)
@@ -138,6 +160,14 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
     if source.identifier == wanted.marker:
         return FinishCreate(source.id, wanted.identifier)
     return _write(wanted, record, observed, source)
+
+
+def _other_adoption(record: Record) -> Problem:
+    message = (
+        f"spec.adopt names another source than {record.id}, which this resource has already; remove spec.adopt, or set "
+        "deletionPolicy to Orphan, delete this resource and create another"
+    )
+    return Problem(Reason.ADOPTION_FAILED, message, permanent=True)
 
 
 def _write(wanted: Wanted, record: Record, observed: Observed, source: Source) -> Step:
@@ -159,13 +189,14 @@ def _write(wanted: Wanted, record: Record, observed: Observed, source: Source) -
         return Wait(Problem(Reason.DRIFT_NOT_CONVERGING, message, permanent=True))
     if access and not (changed and only_widens(source.acl, access.acl)):
         return UpdateAccess(source.id, access, drift)
-    return Update(source.id, changed, drift)
+    rotation = not changes(wanted, source, new_secrets=False)
+    return Update(source.id, changed, drift, rotation)
 
 
 def _report(wanted: Wanted, observed: Observed, source: Source) -> Step:
     """Leave what others changed; a Secret's new value alone is sent, with the whole origin that it belongs to."""
     if observed.new_secrets:
-        return Update(source.id, {"origin": wanted.fields["origin"]})
+        return Update(source.id, {"origin": wanted.fields["origin"]}, rotation=True)
     drift = _drift(wanted, source)
     return Look(source.id) if drift and not observed.direct else Rest(drift=drift)
 
@@ -188,12 +219,14 @@ def _delete(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) ->
     if wanted.suspended:
         message = "spec.suspend is true: the source is not deleted; set it to false, or deletionPolicy to Orphan"
         return Wait(Problem(Reason.SUSPENDED, message))
+    if record.id is None and record.unconfirmed:
+        return Wait(unconfirmed(record.unconfirmed))
     carriers = (*observed.carriers, *observed.dying)
     if record.id is None and carriers:
         return SaveId(carriers[0])
     if record.id and not observed.gone:
         return _end(record.id, observed)
-    if extra := _first_extra(carriers, None):
+    if extra := _first_extra(carriers, set()):
         return _end_extra(extra, observed)
     if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
         message = "an earlier create may still arrive; the resource stays until that is impossible"
@@ -211,21 +244,20 @@ def _end(source_id: str, observed: Observed) -> Step:
     source = observed.source
     if observed.look_due or source is None:
         return Look(source_id)
-    asked = not (observed.job_failed or observed.delete_due)
-    if source.state.current is SourceState.DELETING and asked:
-        return Wait(DELETING, observed.job_next_in)
+    if source_id in observed.asked and not observed.job_failed:
+        return Wait(_OUTLIVED if observed.outlived else DELETING, observed.job_next_in)
     return Delete(source_id)
 
 
 def _end_extra(extra: Source, observed: Observed) -> Step:
     """Bring a second source to its end too; its job is not known, so it is looked at now and then."""
-    if extra.state.current is SourceState.LIVE or observed.delete_due:
+    if extra.id not in observed.asked:
         return RemoveExtra(extra.id)
     return Look(extra.id) if observed.job_next_in <= 0 else Wait(DELETING, observed.job_next_in)
 
 
-def _first_extra(carriers: Iterable[Source], kept: str | None) -> Source | None:
-    return next((source for source in carriers if source.id != kept), None)
+def _first_extra(carriers: Iterable[Source], kept: Collection[str | None]) -> Source | None:
+    return next((source for source in carriers if source.id not in kept), None)
 
 
 def _objection(wanted: Wanted, source: Source, claimant: str | None) -> Wait | None:

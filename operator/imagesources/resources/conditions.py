@@ -128,10 +128,15 @@ class Reason(StrEnum):
         "An ImageSource that the origin names has no source on the platform yet.",
         "Create that ImageSource in this namespace or correct the name; this one follows by itself.",
     )
+    SOURCE_REF_ELSEWHERE = (
+        "SourceRefElsewhere",
+        "An ImageSource that the origin names belongs to another hub.",
+        "Name an ImageSource of the same hub.",
+    )
     SOURCE_ID_NOT_ALLOWED = (
         "SourceIdNotAllowed",
-        "The origin names a source by id, which the Hub does not allow.",
-        "Use sourceRef, or have spec.allowSourceIds of the Hub set to true.",
+        "The origin names a source by id, or an ImageSource that only observes one, which the Hub does not allow.",
+        "Name an ImageSource that manages its source by sourceRef, or have spec.allowSourceIds of the Hub set to true.",
     )
 
     PLATFORM_UNREACHABLE = (

@@ -188,6 +188,9 @@ class Counted(Model):
     """Which sources were deleted or rewritten lately; of very many the rest is a number, noted a little ahead."""
 
     sources: tuple[CountedSource, ...] = Field((), description="The newest of them.")
+    vanished: tuple[CountedSource, ...] | None = Field(
+        None, description="Sources that others deleted and that were, or were about to be, created again."
+    )
     others: int = Field(0, description="How many more, at most.")
     at: datetime = Field(description="When that was noted.")
     release: str = Field("", description="spec.releaseBrake at that time: a release begins to count anew.")

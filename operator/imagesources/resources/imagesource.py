@@ -200,6 +200,17 @@ class ImageSourceSpec(Model):
 class ImageSource(Resource):
     """An image source of the Cycle platform: where an image comes from and how it is built."""
 
+    rules: ClassVar = (
+        Rule(
+            "!(has(oldSelf.status) && has(oldSelf.status.adopted) && oldSelf.status.adopted "
+            "&& has(oldSelf.spec.adopt) && has(oldSelf.spec.adopt.identifier)) "
+            "|| !has(self.spec.adopt) || !has(self.spec.adopt.identifier) "
+            "|| self.spec.adopt.identifier == oldSelf.spec.adopt.identifier",
+            "adopt.identifier is immutable once a source was adopted; to adopt another, create another ImageSource",
+            "spec.adopt.identifier",
+        ),
+    )
+
     plural: ClassVar = "imagesources"
     namespaced: ClassVar = True
     short_names: ClassVar = ("imgsrc",)

@@ -110,6 +110,11 @@ class ImageSourceStatus(Model):
         description="The newest generation that the source was seen to be; a difference that comes later is drift.",
     )
     id: ObjectId | None = Field(None, description="Id of the source on the platform.")
+    unconfirmed_id: ObjectId | None = Field(
+        None,
+        description="Id of a source that the platform may have created for this resource, though under another "
+        "identifier than was asked for; nothing is created until spec.adopt or deletionPolicy decides.",
+    )
     hub: Pin | None = Field(None, description="The place that the source belongs to; it never changes.")
     state: str | None = Field(None, description="State of the source on the platform: live, deleting or deleted.")
     identifier: str | None = Field(None, description="Identifier of the source on the platform.")
