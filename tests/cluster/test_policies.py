@@ -190,6 +190,7 @@ def test_observe_and_manage(stage: Scene) -> None:
     assert stage.get("by-turns")["metadata"]["finalizers"] == [FINALIZER]
     stage.edit("by-turns", managementPolicy="Observe", deletionPolicy="Delete", name="Not written")
     stage.reason("by-turns", "Observed")
+    wait_for(lambda: not stage.get("by-turns")["metadata"].get("finalizers"), what="the end of the finalizer")
     writes = writes_of(stage, source_id)
     stage.delete("by-turns")
     assert writes_of(stage, source_id) == writes

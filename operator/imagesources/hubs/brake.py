@@ -22,9 +22,8 @@ from imagesources.resources.hub import BrakeStatus, seconds
 _NAMED = 20
 """How many sources are noted by id: twice what a Hub allows by default, and still nothing to scroll through."""
 
-_VANISHED_AT_LEAST = 3
 _VANISHED_PERCENT = 10
-"""How many of a hub's sources may vanish within the window and be created again; never more than ``_NAMED``."""
+"""The share of a hub's sources that may vanish within the window and be created again, as long as it is ``_NAMED``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ class Brake:
             return True
         _forget_older(self.vanished, now - seconds(self.spec.window))
         had = total + len(self.vanished.keys() | {source_id})
-        most = min(_NAMED, max(_VANISHED_AT_LEAST, had * _VANISHED_PERCENT // 100))
+        most = max(self.spec.vanished, min(_NAMED, had * _VANISHED_PERCENT // 100))
         if source_id not in self.vanished and len(self.vanished) >= most:
             self._engage(source_id, f"more than {most} sources that have vanished would be created again")
             return False
@@ -157,12 +156,12 @@ class Brake:
         named, before = self.noted.touched, self._before(now)
         unnamed = before + sum(named.get(name) != at for name, at in self.touched.items())
         is_enough = unnamed <= self.noted.others and now < self.noted.at + seconds(self.spec.window)
-        if self.vanished.items() <= self.noted.vanished.items() and (not unnamed or is_enough):
+        if _newest(self.vanished).items() <= self.noted.vanished.items() and (not unnamed or is_enough):
             return None
-        newest = dict(islice(reversed(self.touched.items()), _NAMED))
+        newest, lost = _newest(self.touched), _newest(self.vanished)
         others = self._count(now) - len(newest)
         ahead = min(self.most - self._count(now), self.most // 10) if others else 0
-        return Note(newest, dict(self.vanished), others + max(ahead, 0), now)
+        return Note(newest, lost, others + max(ahead, 0), now)
 
     def _count(self, now: float) -> int:
         return len(self.touched) + self._before(now)
@@ -190,6 +189,10 @@ class Brake:
 def _note_newest(times: OrderedDict[str, float], source_id: str, now: float) -> None:
     times[source_id] = now
     times.move_to_end(source_id)
+
+
+def _newest(times: OrderedDict[str, float]) -> dict[str, float]:
+    return dict(islice(reversed(times.items()), _NAMED))
 
 
 def _forget_older(times: OrderedDict[str, float], than: float) -> None:

@@ -68,6 +68,11 @@ class Brake(Model):
     percent: Annotated[int, Field(ge=1, le=100)] = Field(
         30, description="More than this share of the hub's sources within the window stops the writes."
     )
+    vanished: Annotated[int, Field(ge=1, le=1000000)] = Field(
+        3,
+        description="Up to this many sources that have vanished from the platform within the window are created again. "
+        "More than that, and more than a tenth of the hub's or 20, stop the writes: the platform may be an old copy.",
+    )
     window: Duration = Field("10m", description="The time over which is counted, such as 10m.")
 
 
