@@ -128,8 +128,8 @@ def _observe(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -
         return Wait(Problem(Reason.SOURCE_GONE, "the observed source does not exist any more", permanent=True))
     if observed.source is None or observed.look_asked:
         return Look(record.id)
-    if record.finalizer and (doubt.clear or doubt.absences >= PROOFS_OF_ABSENCE):
-        return Release()  # it was managed before
+    if record.finalizer and (record.adopted or doubt.clear):
+        return Release()  # it was managed before, and nothing that it may have created is on its way
     return Rest(drift=_drift(wanted, observed.source))
 
 
