@@ -3,13 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any, TypeVar
 
-from imagesources.hubs.directory import HubDirectory
 from imagesources.hubs.hub import HubKey
-from imagesources.kube.cache import Cache
 from imagesources.kube.doctor import cluster, hubs, sources
 from imagesources.kube.doctor.finding import Finding, Level
 from imagesources.kube.doctor.reader import Reader
-from imagesources.kube.hubs import HubController
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources.base import UnreadableError
 from imagesources.resources.hub import ClusterHub, Hub
@@ -57,8 +54,6 @@ async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
 
 
 async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
-    directory = HubDirectory(clusterwide=not settings.namespaces, on_change=lambda _key, _changed: None)
-    controller = HubController(reader, Cache(), directory, settings, None)
     found: dict[HubKey, Hub] = {}
     unreadable: list[Finding] = []
     for kind in (Hub,) if settings.namespaces else (Hub, ClusterHub):
@@ -67,7 +62,7 @@ async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
         unreadable += others
     if not found and not unreadable:
         return [Finding(Level.WARN, "hub", "there is no Hub: no source can be created", "create a Hub named default")]
-    looked = [finding for key, hub in sorted(found.items()) async for finding in hubs.look_at(key, hub, controller)]
+    looked = [each for key, hub in sorted(found.items()) async for each in hubs.look_at(key, hub, reader, settings)]
     return unreadable + looked
 
 

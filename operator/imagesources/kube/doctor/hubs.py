@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator, Iterator
 from imagesources.hubs.hub import HubKey, hub_name
 from imagesources.hubs.trouble import trouble_listing
 from imagesources.kube.doctor.finding import Finding, Level, listed
-from imagesources.kube.hubs import HubController, UnusableHubError
+from imagesources.kube.doctor.reader import Reader
+from imagesources.kube.reach import UnusableHubError, how_to_reach
 from imagesources.platform.client import Limits, PlatformClient
 from imagesources.platform.errors import PlatformError
 from imagesources.resources.conditions import ConditionType, Reason
 from imagesources.resources.hub import Hub
+from imagesources.settings import Settings
 
 _LIMITS = Limits(connect=5.0, total=15.0)
 
 
-async def look_at(key: HubKey, hub: Hub, controller: HubController) -> AsyncIterator[Finding]:
+async def look_at(key: HubKey, hub: Hub, reader: Reader, settings: Settings) -> AsyncIterator[Finding]:
     """Tell how a Hub is, as the operator says and as it is seen from here."""
     title = f"{key[0]} {hub_name(key)}"
     said = _said(title, hub)
@@ -22,7 +24,7 @@ async def look_at(key: HubKey, hub: Hub, controller: HubController) -> AsyncIter
     for finding in _noted(title, hub):
         yield finding
     if hub.spec.platform:
-        yield await _asked(title, key, hub, controller, operator_is_content=said.level is Level.OK)
+        yield await _asked(title, key, hub, reader, settings, operator_is_content=said.level is Level.OK)
 
 
 def _said(title: str, hub: Hub) -> Finding:
@@ -52,24 +54,26 @@ def _noted(title: str, hub: Hub) -> Iterator[Finding]:
         yield Finding(Level.WARN, "hub", message, "delete or move the ImageSources that use it")
 
 
-async def _asked(title: str, key: HubKey, hub: Hub, controller: HubController, *, operator_is_content: bool) -> Finding:
+async def _asked(
+    title: str, key: HubKey, hub: Hub, reader: Reader, settings: Settings, *, operator_is_content: bool
+) -> Finding:
     """Ask the platform for one source, with the key that the Hub names, if the host may be called from here."""
     try:
-        connection, url, policy, _ = await controller.how_to_reach(key, hub)
+        reach = await how_to_reach(key, hub, reader, settings)
     except UnusableHubError as error:
         trouble = error.trouble
         if trouble.reason is Reason.HOST_NOT_ALLOWED and operator_is_content:
             message = f"{title}: not asked from here: {trouble.message}"
             return Finding(Level.WARN, "platform", message, "give the doctor --allow-host as the operator has it")
         return Finding(Level.FAIL, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
-    async with PlatformClient(connection, policy, limits=_LIMITS) as client:
+    async with PlatformClient(reach.connection, reach.policy, limits=_LIMITS) as client:
         try:
             await client.list_page(page_size=1)
         except PlatformError as error:
-            trouble = trouble_listing(error, url)
+            trouble = trouble_listing(error, reach.pinned_url)
             message = f"{title}: asked from here: {trouble.reason}: {trouble.message}"
             return Finding(Level.FAIL, "platform", message, trouble.reason.remedy)
-    return Finding(Level.OK, "platform", f"{title}: {url} answers from here and takes the API key")
+    return Finding(Level.OK, "platform", f"{title}: {reach.pinned_url} answers from here and takes the API key")
 
 
 def remedy_of(reason: str) -> str:
