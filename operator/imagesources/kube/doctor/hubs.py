@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from imagesources.hubs.hub import HubKey, hub_name
 from imagesources.hubs.trouble import trouble_listing
-from imagesources.kube.doctor.finding import Finding, Level, listed
+from imagesources.kube.doctor.finding import Finding, Level, counted, listed
 from imagesources.kube.doctor.reader import Reader
 from imagesources.kube.reach import UnusableHubError, how_to_reach
 from imagesources.platform.client import Limits, PlatformClient
@@ -34,8 +34,8 @@ def _said(title: str, hub: Hub) -> Finding:
         return Finding(Level.WARN, "hub", message, "wait a moment; else see whether the operator runs and serves it")
     if ready.status == "True":
         sources = hub.status.sources
-        counted = f"; sources managed: {sources.managed}, unmanaged: {sources.unmanaged}" if sources else ""
-        return Finding(Level.OK, "hub", f"{title}: the operator reaches the platform{counted}")
+        numbers = f"; sources managed: {sources.managed}, unmanaged: {sources.unmanaged}" if sources else ""
+        return Finding(Level.OK, "hub", f"{title}: the operator last said that the platform answers{numbers}")
     level = Level.WARN if ready.reason == Reason.PENDING else Level.FAIL
     return Finding(level, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
 
@@ -50,7 +50,8 @@ def _noted(title: str, hub: Hub) -> Iterator[Finding]:
         message = f"{title}: left behind by ImageSources that are gone: {listed(sources.strays)}"
         yield Finding(Level.WARN, "leak", message, "look at these sources on the platform, and delete or adopt them")
     if hub.metadata.deletion_timestamp:
-        message = f"{title}: its deletion waits for {sources.pinned if sources else 'some'} ImageSources"
+        users = counted(sources.pinned, "ImageSource") if sources else "ImageSources"
+        message = f"{title}: its deletion waits for {users}"
         yield Finding(Level.WARN, "hub", message, "delete or move the ImageSources that use it")
 
 
