@@ -78,7 +78,8 @@ class HubController:
                 elif key in self.hubs:
                     await self._report_brake(key, resource)
         except KubernetesError as error:
-            log.warning("a hub could not be looked after: %s", error, extra={"hub": hub_name(key)})
+            message = "a hub could not be looked after, as the Kubernetes API failed: %s"
+            log.warning(message, error, extra={"hub": hub_name(key)})
             return Next(self.settings.retry_first)
         if key not in self.hubs:
             self._forget(key)  # it went meanwhile

@@ -41,6 +41,9 @@ async def examine(reader: Reader, settings: Settings, account: str = "") -> Asyn
     ):
         for finding in await _seen(check, looking):
             yield finding
+    if not settings.leader_elect:
+        message = "not looked at without --leader-elect: whether an operator runs was not checked"
+        yield Finding(Level.OK, "lease", message)
 
 
 async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
@@ -50,7 +53,7 @@ async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
         return []  # its CRD is missing, which was said before
     except KubernetesError as error:
         remedy = "run the doctor as somebody who may read it"
-        return [Finding(Level.FAIL, check, f"it cannot be looked at: the Kubernetes API says {error}", remedy)]
+        return [Finding(Level.FAIL, check, f"it cannot be looked at, as the Kubernetes API failed: {error}", remedy)]
 
 
 async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
