@@ -171,6 +171,20 @@ def test_embedded_volume() -> None:
     assert {"name": "data", "mountPath": "/data"} in container["volumeMounts"]
 
 
+@pytest.mark.parametrize("values", [{}, EMBEDDED], ids=["several", "alone"])
+def test_doctor_looks_for_the_lease_of_the_operator(values: Json) -> None:
+    """`helm test` looks for a Lease where the operator holds one, and for the same."""
+    objects = rendered(**values)
+    (doctor,) = (pod for pod in of(objects, "Pod") if pod["metadata"]["name"].endswith("doctor"))
+    (deployment,) = of(objects, "Deployment")
+    asked, held = (
+        {flag for flag in flags if flag.startswith(("--leader-elect", "--lease-name"))}
+        for flags in (doctor["spec"]["containers"][0]["args"], _arguments(deployment))
+    )
+    assert asked == held
+    assert bool(held) is (not values)
+
+
 def test_database_url_is_read_from_the_secret() -> None:
     """The URL of PostgreSQL, which holds a password, is in no argument, and in each Pod's environment."""
     objects = rendered(hub=HUBS["postgresql"] | {"allowedNamespaces": EVERYBODY})

@@ -4,12 +4,13 @@ import asyncio
 import json
 import sys
 import textwrap
+from contextlib import ExitStack
 from dataclasses import asdict
 
 import click
-from kubernetes.aio.config import ConfigException
 
-from imagesources.cli.kubeconfig import kubeconfig_option
+from imagesources.cli.forms import ACCOUNT, HOST, LEASE, NAMESPACE
+from imagesources.cli.kubeconfig import connected, kubeconfig_option, patience
 from imagesources.kube.doctor import Finding, Level, Reader, examine
 from imagesources.settings import Settings
 
@@ -21,23 +22,55 @@ _INDENT = 17
 
 @click.command()
 @click.option(
-    "--namespace", "namespaces", multiple=True, metavar="NS", help="As the operator has it; repeatable.  [default: all]"
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    type=NAMESPACE,
+    metavar="NS",
+    help="As the operator has it; repeatable.  [default: all]",
 )
 @kubeconfig_option
 @click.option(
     "--operator-namespace",
     envvar="POD_NAMESPACE",
+    type=NAMESPACE,
+    metavar="NS",
     default=_DEFAULTS.operator_namespace,
     show_default=True,
-    help="Where the operator runs.",
+    help="Where the operator runs; $POD_NAMESPACE says it too.",
 )
-@click.option("--account", default="", metavar="NS:NAME", help="The operator's service account.  [default: who asks]")
-@click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="As the operator has it.")
-@click.option("--lease-name", default="", metavar="NAME", help="As the operator has it.")
-@click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST[:PORT]", help="As the operator has it.")
+@click.option(
+    "--account",
+    type=ACCOUNT,
+    default="",
+    metavar="NS:NAME",
+    help="Whose rights to check: the operator's service account.  [default: who asks]",
+)
+@click.option(
+    "--leader-elect/--no-leader-elect",
+    default=_DEFAULTS.leader_elect,
+    show_default=True,
+    help="As the operator has it; only the Lease tells whether an operator runs.",
+)
+@click.option("--lease-name", type=LEASE, default="", metavar="NAME", help="As the operator has it.")
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    type=HOST,
+    metavar="HOST[:PORT]",
+    help="As the operator has it; repeatable.",
+)
 @click.option("--allow-http", is_flag=True, help="As the operator has it.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on a warning too.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 def doctor(
     *,
     namespaces: tuple[str, ...],
@@ -51,9 +84,10 @@ def doctor(
     strict: bool,
     output: str,
 ) -> None:
-    """Check a cluster and say what is wrong: exit code 1 if something is.
+    """Check a cluster, and say what is wrong and what to do.
 
-    It reads and never writes; each Hub's platform is asked for one source, with the key that the Hub names.
+    A line is ok, warn (something waits for somebody) or FAIL (the operator cannot do its work); with a FAIL the exit
+    code is 1. It reads and never writes; each Hub's platform is asked for one source, with the key that the Hub names.
     """
     settings = Settings(
         namespaces=namespaces,
@@ -72,18 +106,15 @@ def doctor(
 
 
 async def _examined(settings: Settings, kubeconfig: str | None, account: str, *, show: bool) -> list[Finding]:
-    try:
-        reader = await Reader.connect(kubeconfig)
-    except (ConfigException, OSError) as error:
-        raise click.ClickException(f"No way to the cluster: {error}; give --kubeconfig.") from error
-    findings = []
-    try:
-        async for finding in examine(reader, settings, account):
-            findings.append(finding)
-            if show:
-                _show(finding)
-    finally:
-        await reader.aclose()
+    findings: list[Finding] = []
+    async with connected(Reader, kubeconfig) as reader:
+        with ExitStack() as first:
+            first.enter_context(patience(reader))
+            async for finding in examine(reader, settings, account):
+                first.close()
+                findings.append(finding)
+                if show:
+                    _show(finding)
     return findings
 
 

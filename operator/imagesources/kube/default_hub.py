@@ -73,7 +73,8 @@ class DefaultHub:
         except Conflict:
             log.info("there is a %s %s; it stays as it is", kind.__name__, _NAME)
         except KubernetesError as error:
-            log.error("the %s %s could not be created: %s; it is tried again", kind.__name__, _NAME, error)
+            message = "the %s %s could not be created, as the Kubernetes API failed: %s; it is tried again"
+            log.error(message, kind.__name__, _NAME, error)
             return False
         return True
 

@@ -3,13 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any, TypeVar
 
-from imagesources.hubs.directory import HubDirectory
 from imagesources.hubs.hub import HubKey
-from imagesources.kube.cache import Cache
 from imagesources.kube.doctor import cluster, hubs, sources
 from imagesources.kube.doctor.finding import Finding, Level
 from imagesources.kube.doctor.reader import Reader
-from imagesources.kube.hubs import HubController
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources.base import UnreadableError
 from imagesources.resources.hub import ClusterHub, Hub
@@ -44,6 +41,9 @@ async def examine(reader: Reader, settings: Settings, account: str = "") -> Asyn
     ):
         for finding in await _seen(check, looking):
             yield finding
+    if not settings.leader_elect:
+        message = "not looked at without --leader-elect: whether an operator runs was not checked"
+        yield Finding(Level.OK, "lease", message)
 
 
 async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
@@ -53,12 +53,10 @@ async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
         return []  # its CRD is missing, which was said before
     except KubernetesError as error:
         remedy = "run the doctor as somebody who may read it"
-        return [Finding(Level.FAIL, check, f"it cannot be looked at: the Kubernetes API says {error}", remedy)]
+        return [Finding(Level.FAIL, check, f"it cannot be looked at, as the Kubernetes API failed: {error}", remedy)]
 
 
 async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
-    directory = HubDirectory(clusterwide=not settings.namespaces, on_change=lambda _key, _changed: None)
-    controller = HubController(reader, Cache(), directory, settings, None)
     found: dict[HubKey, Hub] = {}
     unreadable: list[Finding] = []
     for kind in (Hub,) if settings.namespaces else (Hub, ClusterHub):
@@ -67,7 +65,7 @@ async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
         unreadable += others
     if not found and not unreadable:
         return [Finding(Level.WARN, "hub", "there is no Hub: no source can be created", "create a Hub named default")]
-    looked = [finding for key, hub in sorted(found.items()) async for finding in hubs.look_at(key, hub, controller)]
+    looked = [each for key, hub in sorted(found.items()) async for each in hubs.look_at(key, hub, reader, settings)]
     return unreadable + looked
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from kubernetes.aio import client
 
-from imagesources.kube.api import KubernetesApi
+from imagesources.kube.api import KubernetesApi, unanswered
 from imagesources.kube.doctor.permissions import Permission
 from imagesources.reconcile.ports import KubernetesError, Secret, Vanished
 
@@ -71,7 +71,7 @@ class Reader(KubernetesApi):
             answer = await self._client.call_api(*request, _request_timeout=_SECONDS)
             text = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubernetesError(type(error).__name__) from None
+            raise unanswered(error) from None
         if answer.status >= 300:
             raise (Vanished if answer.status == 404 else KubernetesError)(f"{answer.status} {answer.reason}")
         headers = {name.lower(): value for name, value in answer.headers.items()}
