@@ -216,7 +216,10 @@ def test_log_fields_are_known() -> None:
     for path in (ROOT / "operator" / "imagesources").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.keyword(arg="extra", value=ast.Dict(keys=keys)):
+                case (
+                    ast.keyword(arg="extra", value=ast.Dict(keys=keys))
+                    | ast.FunctionDef(name="_of", body=[ast.Return(value=ast.Dict(keys=keys))])
+                ):
                     passed |= {key.value for key in keys if isinstance(key, ast.Constant)}
                 case ast.keyword(arg="extra", value=ast.Call(func=ast.Name(id="_of"), keywords=words)):
                     passed |= {word.arg for word in words if word.arg}
