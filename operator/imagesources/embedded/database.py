@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from imagesources.embedded import migrations, schema
@@ -25,6 +25,9 @@ READERS = 4
 
 CONNECT_TIMEOUT = 10
 """Seconds that a PostgreSQL server has to accept a connection, unless the URL says otherwise."""
+
+UNREACHABLE: Final = (OperationalError, InterfaceError)
+"""What is raised while the database cannot be used; any other error of a query is its own."""
 
 ROLLED_BACK: Final = ("40001", "40P01")
 """PostgreSQL's codes for a transaction that lost against another one and can be run again."""

@@ -13,10 +13,9 @@ from enum import Enum
 from typing import Final
 
 from sqlalchemy import RowMapping
-from sqlalchemy.exc import SQLAlchemyError
 
 from imagesources.embedded import events
-from imagesources.embedded.database import Database
+from imagesources.embedded.database import UNREACHABLE, Database
 from imagesources.platform.models import Json
 
 LOG = logging.getLogger(__name__)
@@ -117,8 +116,10 @@ class Feed:
                 if clock() >= prune_at:
                     prune_at = clock() + PRUNE
                     await self._database.write(events.prune)
-            except SQLAlchemyError as error:
+            except UNREACHABLE as error:
                 LOG.warning("notifications wait for the database: %s", type(error).__name__)
+            except Exception:
+                LOG.exception("notifications go on after an error")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), POLL)
 

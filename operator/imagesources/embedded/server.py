@@ -66,6 +66,7 @@ class EmbeddedPlatform:
                 TLS files are no certificate and key.
             sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
             OSError: the address cannot be listened on, or a file cannot be read.
+            Exception: a part of it ended by this error, which cancels the context.
         """
         host, port = _address(listen)
         options = options or Options()
@@ -77,10 +78,7 @@ class EmbeddedPlatform:
             worker, feed = Worker(database, options), Feed(database)
             services = Services(database, worker, feed, options, RateLimit(options.requests_per_second), instance)
             url = await stack.enter_async_context(_serving(services, host, port, certificate))
-            await stack.enter_async_context(_running(worker))
-            await stack.enter_async_context(_running(feed))
-            if certificate:
-                await stack.enter_async_context(_running(certificate))
+            await stack.enter_async_context(_running(worker, feed, *([certificate] if certificate else [])))
             LOG.info("embedded platform %s serves %s", instance, url)
             yield cls(database, url, instance)
         LOG.info("embedded platform %s has stopped", instance)
@@ -161,13 +159,28 @@ async def _serving(services: Services, host: str, port: int, certificate: Certif
 
 
 @asynccontextmanager
-async def _running(service: Worker | Feed | Certificate) -> AsyncIterator[None]:
-    task = asyncio.create_task(service.run(), name=type(service).__name__)
+async def _running(*services: Worker | Feed | Certificate) -> AsyncIterator[None]:
+    """Run what works beside the requests.
+
+    An error that ends one of them cancels the context, and is raised at its end. A task group would do that, too, but
+    wrap what the context itself raises.
+    """
+    owner, is_open = asyncio.current_task(), True
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if is_open and owner and not task.cancelled() and task.exception():
+            owner.cancel()
+
+    tasks = [asyncio.create_task(service.run(), name=type(service).__name__) for service in services]
+    for task in tasks:
+        task.add_done_callback(ended)
     try:
         yield
     finally:
-        service.stop()
-        await task
+        is_open = False
+        for service in services:
+            service.stop()
+        await asyncio.gather(*tasks)
 
 
 def _address(listen: str) -> tuple[str, int]:
