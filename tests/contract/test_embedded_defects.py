@@ -83,12 +83,16 @@ class Broken:
 
 async def test_part_that_ends_by_an_error_ends_the_platform() -> None:
     """What uses the platform is cancelled at once, and told why."""
-    cancelled = False
-    with pytest.raises(RuntimeError, match="it broke"):
+    told = []
+
+    async def use() -> None:
         async with _running(Broken()):
             try:
                 await asyncio.sleep(10)
-            except asyncio.CancelledError:
-                cancelled = True
+            except asyncio.CancelledError as cancelled:
+                told.append(cancelled)
                 raise
-    assert cancelled
+
+    with pytest.raises(RuntimeError, match="it broke"):
+        await use()
+    assert told

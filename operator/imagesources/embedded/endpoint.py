@@ -92,9 +92,19 @@ async def error_envelope(request: web.Request, handler: Handler) -> web.StreamRe
         return ApiError("404.uri", "Not found", detail="There is no such operation here.").response()
     except web.HTTPRequestEntityTooLarge:
         return ApiError("422.max-exceeded", "Limit exceeded", detail="The body is too large.").response()
+    except web.RequestPayloadError:
+        return _unreadable(request)
     except SQLAlchemyError as error:
         LOG.warning("the database failed: %s", type(error).__name__)
         return ApiError("500.database", "Database error").response()
     except Exception:
         LOG.exception("an operation failed")
         return ApiError("500.unknown", "Unknown error").response()
+
+
+def _unreadable(request: web.Request) -> web.Response:
+    """Refuse a body that is not encoded as its headers say; what follows it on the connection cannot be read either."""
+    request.content.feed_eof()  # aiohttp would look for the rest of it, and log what it finds as an error of its own
+    answer = ApiError("400.invalid-syntax", "Invalid syntax", detail="The body is not encoded as it says.").response()
+    answer.force_close()
+    return answer

@@ -5,9 +5,10 @@ import logging
 from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from sqlalchemy.exc import IntegrityError
 
 from imagesources.embedded import admin
@@ -22,6 +23,9 @@ from imagesources.embedded.tls import Certificate, TlsFiles
 from imagesources.embedded.worker import Worker
 
 LOG = logging.getLogger(__name__)
+
+HTTP_LOG = logging.getLogger(f"{__name__}.http")
+"""aiohttp's. It would say of a request that is no HTTP what is wrong, with a part of the request, secrets too."""
 
 LINE_LIMIT = 64 * 1024
 """Bytes that a request's first line may have: a query may repeat a parameter many times."""
@@ -143,10 +147,19 @@ class EmbeddedPlatform:
         return await self._database.read(lambda connection: admin.key_exists(connection, hub_id, name))
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether what is logged is no mistake of a client's, who is told of it by the answer."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+HTTP_LOG.addFilter(_is_ours)
+
+
 @asynccontextmanager
 async def _serving(services: Services, host: str, port: int, certificate: Certificate | None) -> AsyncIterator[str]:
     app = application(services)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_TIME, max_line_size=LINE_LIMIT)
+    limits: dict[str, Any] = {"shutdown_timeout": STOP_TIME, "max_line_size": LINE_LIMIT}
+    runner = web.AppRunner(app, access_log=None, logger=HTTP_LOG, **limits)
     await runner.setup()
     try:
         scheme, context = ("https", certificate.context) if certificate else ("http", None)
