@@ -76,7 +76,9 @@ def start(connection: Connection, caller: Caller, plan: Plan, target: RowMapping
 
 def _queue(connection: Connection, caller: Caller, plan: Plan, target: RowMapping) -> str:
     now, job_id, object_id = clock.now(), new_id(), target["id"]
-    caption = f"{plan.caption} {target['name'] or target['identifier']}"[:255]
+    # Everybody who may list jobs reads the caption, whoever may view the resource.
+    named = object_id if target.get("acl") is not None else target["name"] or target["identifier"]
+    caption = f"{plan.caption} {named}"[:255]
     connection.execute(
         insert(jobs).values(
             id=job_id,
