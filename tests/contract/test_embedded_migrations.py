@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, text
 from tests.support.embedded import embedded_api, read, write
 
 from imagesources.embedded.admin import ensure_hub
-from imagesources.embedded.migrations import NewerDatabase
+from imagesources.embedded.migrations import UnusableDatabase
 from imagesources.embedded.schema import metadata, roles
 
 OPEN = """
@@ -107,6 +107,6 @@ async def test_newer_database_is_refused(blank: str) -> None:
     await write(
         database, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     )
-    with pytest.raises(NewerDatabase, match="newer version"):
+    with pytest.raises(UnusableDatabase, match="newer version"):
         async with embedded_api(blank):
             pytest.fail("it was opened")
