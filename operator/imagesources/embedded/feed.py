@@ -16,6 +16,7 @@ from sqlalchemy import RowMapping
 
 from imagesources.embedded import events
 from imagesources.embedded.database import UNREACHABLE, Database
+from imagesources.embedded.retention import forget
 from imagesources.platform.models import Json
 
 LOG = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ LOG = logging.getLogger(__name__)
 POLL: Final = 0.1
 """Seconds between two looks while somebody listens."""
 
-PRUNE: Final = 60.0
+FORGET: Final = 60.0
 """Seconds between two rounds of forgetting."""
 
 BACKLOG: Final = 10_000
@@ -109,13 +110,13 @@ class Feed:
     async def run(self) -> None:
         """Hand out events until stopped; a database that cannot be used is tried again."""
         clock = asyncio.get_running_loop().time
-        prune_at = clock() + PRUNE
+        forget_at = clock()
         while not self._stopped.is_set():
             try:
                 await self._hand_out()
-                if clock() >= prune_at:
-                    prune_at = clock() + PRUNE
-                    await self._database.write(events.prune)
+                if clock() >= forget_at:
+                    forget_at = clock() + FORGET
+                    await self._database.write(forget)
             except UNREACHABLE as error:
                 LOG.warning("notifications wait for the database: %s", type(error).__name__)
             except Exception:
