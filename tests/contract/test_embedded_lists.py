@@ -123,6 +123,20 @@ async def test_list_refuses(api: Api, query: str, code: str, source: str) -> Non
     assert (await api("GET", f"{SOURCES}?{query}")).error == (422, code, source)
 
 
+@pytest.mark.parametrize("name", ["include", "meta", "sort", "filter[state]"])
+@pytest.mark.parametrize("value", ["", ",", ",,"])
+async def test_empty_parts_are_none(api: Api, name: str, value: str) -> None:
+    """A parameter of several values that has none, or empty ones, is as good as absent."""
+    await api.create()
+    assert (await api("GET", f"{SOURCES}?{name}={value}")).body == (await api("GET", SOURCES)).body
+
+
+async def test_zeros_before_a_number(api: Api) -> None:
+    """A number is what it is, however it is written."""
+    await api.create()
+    assert await api.names("page[size]=0000001&page[number]=00000000000001") == ["Web"]
+
+
 async def test_includes_and_meta(api: Api) -> None:
     """Creators are included once, keyed by id and without their secret; meta counts the images in every state."""
     first = await api.create("a")

@@ -55,6 +55,7 @@ class Reference:
         masks: Whether readers see credentials.
         failing: How many of the next jobs fail.
         stuck: Whether jobs never get beyond their first step.
+        asking: Who asked last; None sees everything.
     """
 
     builders: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -65,9 +66,11 @@ class Reference:
     masks: bool = False
     failing: int = 0
     stuck: bool = False
+    asking: Key | None = None
 
     def refusal(self, key: Key, source_id: str, capability: str, privilege: str) -> Refusal | None:
         """Why a key may not do something to a source, if so."""
+        self.asking = key
         if key.lacks(capability):
             return CLOSED
         source = self.sources.get(source_id)
@@ -88,6 +91,7 @@ class Reference:
 
     def created(self, key: Key, body: Json, answer: Json) -> Json:
         """What a create has made; the answer gives what the server chooses."""
+        self.asking = key
         target = body["origin"].get("details", {}).get("target")
         name = body.get("name") or target or "Image source"
         chosen = {"id": answer["id"], "creator": answer["creator"], "state": answer["state"]}
@@ -120,10 +124,11 @@ class Reference:
         return self._changed(self.sources[source_id], changes, answer)
 
     def shown(self, source_id: str, *, counts: bool = False) -> Json:
-        """What a reader sees of a source."""
+        """What is answered of a source; who changed it and may not view it sees no credentials."""
         source = deepcopy(self.sources[source_id])
         details = source["origin"].get("details", {})
-        if "token" in details and (self.masks or source["state"]["current"] == "deleted"):
+        blind = self.asking and (self.asking.lacks("images-sources-view") or not self.asking.may("view", source))
+        if "token" in details and (self.masks or blind or source["state"]["current"] == "deleted"):
             details["token"] = MASK
         if counts:
             number = self.images[source_id]
@@ -138,6 +143,7 @@ class Reference:
             key: Who asks.
             query: Keys ``state``, ``identifier``, ``search``, ``sort``, ``size``, ``number``, ``counts``.
         """
+        self.asking = key
         states = query["state"] or ["live", "deleting"]
         found = [
             source
@@ -174,7 +180,8 @@ class Reference:
         source = self.sources[source_id]
         source["state"] = {"current": "deleting"}
         state = "running" if self.stuck else "error" if self.failing else "completed"
-        caption = f"Delete image source {source['name']}"[:255]
+        named = source["name"] if source["acl"] is None else source_id
+        caption = f"Delete image source {named}"[:255]
         self.jobs[job_id] = {
             "id": job_id,
             "hub": source["hub_id"],
@@ -194,6 +201,7 @@ class Reference:
 
     def learn(self, source_id: str, answer: Json) -> None:
         """Take over what the server chose while a job ran: times, and what it says of a failure."""
+        self.asking = None
         source = self.sources[source_id]
         assert answer["state"]["current"] == source["state"]["current"]
         assert ("error" in answer["state"]) == ("error" in source["state"])

@@ -109,12 +109,12 @@ def read_listing(query: MultiMapping[str], filters: tuple[str, ...], columns: Co
 
 
 def several(query: MultiMapping[str], name: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Read a parameter of several values, comma separated or repeated.
+    """Read a parameter of several values, comma separated or repeated; an empty one is none.
 
     Raises:
         ApiError: a value is not one of those known, where some are given.
     """
-    values = tuple(part for value in query.getall(name, ()) for part in value.split(",") if part or known)
+    values = tuple(part for value in query.getall(name, ()) for part in value.split(",") if part)
     if known and not set(values) <= set(known):
         raise invalid_argument(f"/{name}", f"The values are: {', '.join(known)}")
     return values
@@ -140,8 +140,9 @@ def _number(query: MultiMapping[str], name: str, default: int, limit: int) -> in
     if written is None:
         return default
     source = f"/page/{name}"
-    if not (written.isascii() and written.isdigit()) or not written.strip("0"):
+    digits = written.lstrip("0")
+    if not (written.isascii() and written.isdigit() and digits):
         raise invalid_argument(source, "It must be a whole number from 1 up.")
-    if len(written) > len(str(limit)) or int(written) > limit:
+    if len(digits) > len(str(limit)) or int(digits) > limit:
         raise ApiError("422.max-exceeded", "Limit exceeded", detail=f"At most {limit}.", source=source)
-    return int(written)
+    return int(digits)
