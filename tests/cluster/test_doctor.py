@@ -181,13 +181,23 @@ def test_lease(control_plane: ControlPlane, holder: str | None, age: int, level:
     assert says in message
 
 
+def test_shard(ward: Scene) -> None:
+    """A shard has a second Lease, and only its own sources are looked at."""
+    ward.kubectl.apply(_naming_a_secret("theirs", "missing"))
+    report = visit(ward, "--shard-selector=shard=a")
+    assert report.at("secrets", "warn") == []
+    (message,) = report.at("lease", "warn")
+    assert message.startswith("there is no Lease imagesource-operator-hubs-")
+    ward.delete("theirs")
+
+
 def test_rights(control_plane: ControlPlane) -> None:
     """Each right that the operator's account lacks is named; with a Role of the table none is."""
     home = Kubectl(control_plane.cluster, new_namespace(control_plane.cluster))
     namespace = home.namespace
     flags = (f"--namespace={namespace}", f"--operator-namespace={namespace}", f"--account={namespace}:op")
     flags += ("--lease-name=of-a-test",)
-    wanted = list(needed((namespace,), namespace, "of-a-test"))
+    wanted = list(needed((namespace,), namespace, ("of-a-test",)))
     denied = examine(control_plane.cluster, *flags).at("rights", "FAIL")
     assert len(denied) == len(wanted) == 8
     assert f"system:serviceaccount:{namespace}:op may not patch imagesources/status in namespace {namespace}" in denied
@@ -199,7 +209,7 @@ def test_rights(control_plane: ControlPlane) -> None:
 
 
 def test_crds(control_plane: ControlPlane) -> None:
-    """CRDs that are missing, or of an older version, are a failure that names what they lack."""
+    """CRDs that are missing, or of an older version, are a failure that names what they lack, and a command that helps."""
     assert control_plane
     with ControlPlane(find_programs(print)) as fresh:
         assert "is not served" in examine(fresh.cluster).at("crds", "FAIL")[0]
@@ -208,6 +218,10 @@ def test_crds(control_plane: ControlPlane) -> None:
         _age(fresh.cluster, CRDS / "images.cycle.io_imagesources.yaml")
         lacking = "imagesources.images.cycle.io is of another version: it lacks spec.suspend"
         wait_for(lambda: examine(fresh.cluster).at("crds", "FAIL") == [lacking], what="the older CRD to be served")
+        (remedy,) = {remedy for *_, message, remedy in examine(fresh.cluster).findings if message == lacking}
+        kubectl, *command = remedy.replace("crds/", str(CRDS)).split()
+        assert kubectl == "kubectl"
+        run_kubectl(fresh.cluster, *command)
 
 
 def test_no_cluster(tmp_path: Path) -> None:

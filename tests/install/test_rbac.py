@@ -22,36 +22,40 @@ from tests.support.waiting import wait_for
 
 from imagesources.controlplane import Cluster, free_ports
 from imagesources.controlplane.cluster import write_kubeconfig
-from imagesources.kube.doctor.permissions import PERMISSIONS, Scope
+from imagesources.kube.doctor.permissions import needed
+from imagesources.settings import Settings
 
 Json = dict[str, Any]
 
 RELEASE = "iso-imagesource-operator"
+SHARD: Json = SCOPES["namespaced"] | {"shardSelector": "example.com/shard notin (b, c)"}
 FOR_EVERYBODY = {"authorization.k8s.io", "authentication.k8s.io"}
 """Groups of reviews about oneself, which the doctor asks for and every user may."""
 
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One verb on one resource; ``namespace`` is empty for the whole cluster."""
+    """One verb on one resource; ``namespace`` is empty for the whole cluster, ``name`` for any object."""
 
     namespace: str
     group: str
     resource: str
     verb: str
+    name: str = ""
 
 
 def granted(objects: list[Json]) -> set[Right]:
     """The rights in the roles that are bound."""
     bound = {each["roleRef"]["name"] for each in objects if each["kind"].endswith("RoleBinding")}
     return {
-        Right(role["metadata"].get("namespace", ""), group, resource, verb)
+        Right(role["metadata"].get("namespace", ""), group, resource, verb, name)
         for role in objects
         if role["kind"] in ("Role", "ClusterRole") and role["metadata"]["name"] in bound
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
     }
 
 
@@ -86,9 +90,10 @@ class Release:
         return found
 
     def _right(self, verb: str, group: str, target: Json) -> Right:
-        at_home = group == "coordination.k8s.io" or self.served
+        is_lease = group == "coordination.k8s.io"
         resource = "/".join(filter(None, (target["resource"], target.get("subresource"))))
-        return Right(target.get("namespace", "") if at_home else "", group, resource, verb)
+        name = target["name"] if is_lease and verb != "create" else ""
+        return Right(target.get("namespace", "") if is_lease or self.served else "", group, resource, verb, name)
 
     def flags(self, folder: Path) -> list[str]:
         """The arguments in the Deployment, with the default hub's file in a folder; the address is the test's."""
@@ -102,12 +107,18 @@ class Release:
         return [f"--default-hub={folder / name}" if flag.startswith("--default-hub=") else flag for flag in flags]
 
 
-@pytest.fixture(params=SCOPES)
-def release(cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Release]:
-    """The chart with a default hub that nobody answers for, cluster-wide and for two namespaces."""
-    platform = {"url": f"https://127.0.0.1:{free_ports(1)[0]}", "hubId": HUB_ID}
+@pytest.fixture(scope="module")
+def nobody() -> str:
+    """An address where nobody answers, the same for all, as a default hub that is there stays as it is."""
+    return f"https://127.0.0.1:{free_ports(1)[0]}"
+
+
+@pytest.fixture(params=["cluster", "namespaced", "shard"])
+def release(cluster: Cluster, tmp_path: Path, nobody: str, request: pytest.FixtureRequest) -> Iterator[Release]:
+    """The chart with a default hub that nobody answers for: cluster-wide, for two namespaces, as a shard of these."""
+    platform = {"url": nobody, "hubId": HUB_ID}
     hub = {"platform": platform | {"apiKeySecret": {"name": "cycle", "key": "apiKey"}}, "allowedNamespaces": EVERYBODY}
-    scope = SCOPES[request.param]
+    scope = (SCOPES | {"shard": SHARD})[request.param]
     objects = rendered(f"--namespace={HOME}", hub=hub, crds={"protect": False}, **scope)
     about_rights = [each for each in objects if each["kind"].startswith(("ServiceAccount", "Role", "ClusterRole"))]
     text = yaml.safe_dump_all(about_rights)
@@ -119,7 +130,7 @@ def release(cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) ->
     certificate = cluster.folder / "certs" / "apiserver.crt"
     write_kubeconfig(account, config["server"], certificate.read_bytes(), RELEASE, token)
     cluster = replace(cluster, operator_kubeconfig=account)
-    run_kubectl(cluster, "delete", "lease", RELEASE, f"--namespace={HOME}", "--ignore-not-found")
+    run_kubectl(cluster, "delete", "leases", "--all", f"--namespace={HOME}")
     yield Release(cluster, objects, tuple(scope.get("namespaces", ())), len(_audited(cluster)))
     run_kubectl(cluster, "delete", "--filename=-", input=text)
 
@@ -197,8 +208,14 @@ def _run(kind: str, release: Release, cluster: Cluster) -> str:
     return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=180).stdout
 
 
-def test_rights_are_those_the_doctor_looks_for() -> None:
-    """The doctor's table and the chart's rules are the same, but for the right to create the default hub."""
-    place = {Scope.SERVED: "", Scope.CLUSTER: "", Scope.HOME: HOME}
-    table = {Right(place[each.scope], each.group, each.resource, verb) for each in PERMISSIONS for verb in each.verbs}
-    assert granted(rendered(f"--namespace={HOME}")) == table
+@pytest.mark.parametrize("shard", ["", "example.com/shard=a"])
+@pytest.mark.parametrize("namespaces", [(), (HOME,), ("team-a", HOME)])
+def test_rights_are_those_the_doctor_looks_for(namespaces: tuple[str, ...], shard: str) -> None:
+    """The doctor's table and the chart's rules are the same, down to the Leases' names."""
+    settings = Settings(namespaces=namespaces, leader_elect=True, lease_name=RELEASE, shard_selector=shard)
+    table = {
+        Right(namespace, permission.group, permission.resource, verb, name)
+        for permission, namespace, name in needed(namespaces, HOME, settings.leases)
+        for verb in permission.verbs
+    }
+    assert granted(rendered(f"--namespace={HOME}", namespaces=namespaces, shardSelector=shard)) == table

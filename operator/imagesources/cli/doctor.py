@@ -10,6 +10,7 @@ import click
 from kubernetes.aio.config import ConfigException
 
 from imagesources.cli.kubeconfig import kubeconfig_option
+from imagesources.cli.run import label_selector
 from imagesources.kube.doctor import Finding, Level, Reader, examine
 from imagesources.settings import Settings
 
@@ -34,6 +35,9 @@ _INDENT = 17
 @click.option("--account", default="", metavar="NS:NAME", help="The operator's service account.  [default: who asks]")
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="As the operator has it.")
 @click.option("--lease-name", default="", metavar="NAME", help="As the operator has it.")
+@click.option(
+    "--shard-selector", default="", metavar="SELECTOR", callback=label_selector, help="As the operator has it."
+)
 @click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST[:PORT]", help="As the operator has it.")
 @click.option("--allow-http", is_flag=True, help="As the operator has it.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on a warning too.")
@@ -46,6 +50,7 @@ def doctor(
     account: str,
     leader_elect: bool,
     lease_name: str,
+    shard_selector: str,
     allow_hosts: tuple[str, ...],
     allow_http: bool,
     strict: bool,
@@ -60,6 +65,7 @@ def doctor(
         operator_namespace=operator_namespace,
         leader_elect=leader_elect,
         lease_name=lease_name,
+        shard_selector=shard_selector,
         allow_hosts=allow_hosts,
         allow_http=allow_http,
     )

@@ -22,6 +22,15 @@ _DEFAULTS = Settings()
 _SECONDS = click.FloatRange(min=0)
 
 
+def label_selector(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Refuse what is no label selector."""
+    try:
+        Selector.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
+
+
 @click.command()
 @click.option(
     "--namespace", "namespaces", multiple=True, metavar="NS", help="Serve this namespace; repeatable.  [default: all]"
@@ -71,6 +80,7 @@ _SECONDS = click.FloatRange(min=0)
     "--shard-selector",
     default="",
     metavar="SELECTOR",
+    callback=label_selector,
     help="Reconcile ImageSources with these labels only; another operator looks after the rest.",
 )
 @click.option(
@@ -118,10 +128,6 @@ def run(
 
 def _check(settings: Settings) -> None:
     """Refuse what does not go together."""
-    try:
-        Selector.parse(settings.shard_selector)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--shard-selector") from None
     several = "--leader-elect" if settings.leader_elect else "--shard-selector" if settings.shard_selector else None
     if several and settings.embedded_database.startswith("sqlite"):
         message = (

@@ -10,6 +10,7 @@ from imagesources.kube.doctor import cluster, hubs, sources
 from imagesources.kube.doctor.finding import Finding, Level
 from imagesources.kube.doctor.reader import Reader
 from imagesources.kube.hubs import HubController
+from imagesources.kube.selector import Selector
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources.base import UnreadableError
 from imagesources.resources.hub import ClusterHub, Hub
@@ -38,7 +39,7 @@ async def examine(reader: Reader, settings: Settings, account: str = "") -> Asyn
     for check, looking in (
         ("crds", cluster.crds(reader)),
         ("rights", cluster.rights(reader, settings, account)),
-        ("lease", cluster.lease(reader, settings)),
+        ("lease", cluster.leases(reader, settings)),
         ("hub", _hubs(reader, settings)),
         ("sources", _sources(reader, settings)),
     ):
@@ -73,7 +74,9 @@ async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
 
 async def _sources(reader: Reader, settings: Settings) -> list[Finding]:
     found, unreadable = _read(ImageSource, await _listed(reader, settings, ImageSource.plural))
-    return [*unreadable, *sources.look_at(found), *await sources.secrets_of(found, reader)]
+    shard = Selector.parse(settings.shard_selector)
+    ours = [source for source in found if shard.fits(source.metadata.labels)]
+    return [*unreadable, *sources.look_at(ours), *await sources.secrets_of(ours, reader)]
 
 
 def _read(kind: type[_Kind], bodies: Iterable[Json]) -> tuple[list[_Kind], list[Finding]]:

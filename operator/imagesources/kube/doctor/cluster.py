@@ -22,7 +22,7 @@ OLDEST = (1, 31)
 """Minor version that the CRDs need (selectableFields, ratcheting)."""
 _SKEW_SECONDS = 5.0
 _AT_ONCE = 8
-_APPLY = "kubectl apply --server-side -f crds/"
+_APPLY = "kubectl apply --server-side --force-conflicts -f crds/"
 
 
 async def apiserver(reader: Reader) -> list[Finding]:
@@ -99,8 +99,7 @@ async def rights(reader: Reader, settings: Settings, account: str) -> list[Findi
         async with places:
             return [v for v in permission.verbs if not await reader.may(permission, v, namespace, name, account)]
 
-    lease_name = settings.lease if settings.leader_elect else ""
-    wanted = list(needed(settings.namespaces, settings.operator_namespace, lease_name))
+    wanted = list(needed(settings.namespaces, settings.operator_namespace, settings.leases))
     answers = await asyncio.gather(*(denied(*each) for each in wanted))
     who = f"system:serviceaccount:{account}" if account else await reader.who()
     remedy = "install the chart's RBAC again, or name the operator's account: --account NAMESPACE:NAME"
@@ -113,30 +112,25 @@ async def rights(reader: Reader, settings: Settings, account: str) -> list[Findi
     return found or [Finding(Level.OK, "rights", f"{who} may do all that the operator needs")]
 
 
-async def lease(reader: Reader, settings: Settings) -> list[Finding]:
+async def leases(reader: Reader, settings: Settings) -> list[Finding]:
     """Held, and renewed in time; an operator that works alone has none."""
-    if not settings.leader_elect:
-        return []
-    name, namespace = settings.lease, settings.operator_namespace
+    return [await _lease(reader, settings.operator_namespace, name) for name in settings.leases]
+
+
+async def _lease(reader: Reader, namespace: str, name: str) -> Finding:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
     try:
         spec = (await reader.read(path)).body.get("spec", {})
     except Vanished:
         message = f"there is no Lease {name} in namespace {namespace}: no operator with --leader-elect has run there"
-        return [
-            Finding(
-                Level.WARN,
-                "lease",
-                message,
-                "check --operator-namespace and --lease-name, start it, or say --no-leader-elect",
-            )
-        ]
+        remedy = "check --operator-namespace and --lease-name, start it, or say --no-leader-elect"
+        return Finding(Level.WARN, "lease", message, remedy)
     holder, lasts = spec.get("holderIdentity"), spec.get("leaseDurationSeconds", 0)
     if not holder:
         message = f"nobody holds the Lease {name}: the operator is stopped"
-        return [Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods")]
+        return Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods")
     age = (datetime.now(UTC) - datetime.fromisoformat(spec["renewTime"])).total_seconds()
     if age > lasts + _SKEW_SECONDS:
         message = f"{holder} has not renewed the Lease {name} for {age:.0f} s (it lasts {lasts} s): no operator works"
-        return [Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods; kubectl logs of the operator")]
-    return [Finding(Level.OK, "lease", f"{holder} holds the Lease {name}, renewed {max(age, 0):.0f} s ago")]
+        return Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods; kubectl logs of the operator")
+    return Finding(Level.OK, "lease", f"{holder} holds the Lease {name}, renewed {max(age, 0):.0f} s ago")
