@@ -16,6 +16,11 @@ HEALTH = Path("manifests/argocd/resource_customizations/images.cycle.io/_/health
 KINDS = ("ImageSource", "Hub", "ClusterHub")
 
 _HELM_ONLY = re.compile(r"^ +(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
+_PROTECTION = re.compile(r"^  name: \S+-crds\n", re.MULTILINE)
+_KEPT = r"""\g<0>  # `kubectl delete --filename` deletes the policy beside the CRDs that it protects; done twice, it would find them
+  # unprotected. With a finalizer the policy stays in force until a person takes it away (docs/install.md).
+  finalizers: [images.cycle.io/protects-crds]
+"""
 _KEY = re.compile(r"( *)([\w]+):")
 _LABELS = {"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -42,7 +47,7 @@ def _manifest(*values: str) -> str:
     metadata = {"name": NAMESPACE, "labels": _LABELS}
     home = yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, sort_keys=False)
     objects = template("imagesource-operator", "--namespace", NAMESPACE, "--no-hooks", *values)
-    return f"{NOTE}{home}{_HELM_ONLY.sub('', objects)}"
+    return f"{NOTE}{home}{_PROTECTION.sub(_KEPT, _HELM_ONLY.sub('', objects))}"
 
 
 def _kustomization(*resources: str) -> str:
