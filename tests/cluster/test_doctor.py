@@ -124,14 +124,15 @@ def test_stuck_and_deleted(ward: Scene) -> None:
 
 
 def test_hub_in_trouble(ward: Scene) -> None:
-    """A Hub whose platform is away, or whose key is not accepted, is a failure, seen by the operator and from here."""
+    """A Hub whose platform is away, seen by the operator and from here, waits for somebody; the operator works."""
     ward.calls.cut()
-    wait_for(lambda: any("PlatformUnreachable" in m for m in visit(ward).at("hub", "FAIL")), what="the hub to be down")
-    report = visit(ward)
+    wait_for(lambda: any("PlatformUnreachable" in m for m in visit(ward).at("hub", "warn")), what="the hub to be down")
+    report = visit(ward, "--strict")
     assert report.code == 1
-    assert ["PlatformUnreachable" in message for message in report.at("platform", "FAIL")] == [True]
+    assert visit(ward).code == 0
+    assert ["PlatformUnreachable" in message for message in report.at("platform", "warn")] == [True]
     ward.calls.mend()
-    wait_for(lambda: visit(ward).code == 0, what="it to be well again")
+    wait_for(lambda: visit(ward, "--strict").code == 0, what="it to be well again")
 
 
 def test_key_of_hub(ward: Scene) -> None:
@@ -143,8 +144,8 @@ def test_key_of_hub(ward: Scene) -> None:
     ward.kubectl.apply(hub)
     ward.reason("keyless", "CredentialsMissing", resource="hub")
     report = visit(ward)
-    assert any("keyless: CredentialsMissing" in message for message in report.at("platform", "FAIL"))
-    assert any("keyless: CredentialsMissing" in message for message in report.at("hub", "FAIL"))
+    assert any("keyless: CredentialsMissing" in message for message in report.at("platform", "warn"))
+    assert any("keyless: CredentialsMissing" in message for message in report.at("hub", "warn"))
     ward.kubectl("delete", "hub", "keyless", "--timeout=30s")
 
 
@@ -209,7 +210,7 @@ def test_rights(control_plane: ControlPlane) -> None:
 
 
 def test_crds(control_plane: ControlPlane) -> None:
-    """CRDs that are missing, or of an older version, are a failure that names what they lack, and a command that helps."""
+    """CRDs that are missing, or of an older version, are a failure that names what they lack, and what helps."""
     assert control_plane
     with ControlPlane(find_programs(print)) as fresh:
         assert "is not served" in examine(fresh.cluster).at("crds", "FAIL")[0]

@@ -17,8 +17,8 @@ KINDS = ("ImageSource", "Hub", "ClusterHub")
 
 _HELM_ONLY = re.compile(r"^ +(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 _PROTECTION = re.compile(r"^  name: \S+-crds\n", re.MULTILINE)
-_KEPT = r"""\g<0>  # `kubectl delete --filename` deletes the policy beside the CRDs that it protects; done twice, it would find them
-  # unprotected. With a finalizer the policy stays in force until a person takes it away (docs/install.md).
+_KEPT = r"""\g<0>  # `kubectl delete --filename` deletes the policy with all else; done twice, it would find the CRDs unprotected.
+  # With a finalizer the policy stays in force until a person takes it away (docs/install.md).
   finalizers: [images.cycle.io/protects-crds]
 """
 _KEY = re.compile(r"( *)([\w]+):")

@@ -1,15 +1,14 @@
 """The plain manifests: rendered from the chart, the same through kustomize, and taken by an apiserver."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.install.generate import NAMESPACE, render
+from tests.install.shell import typed
 from tests.support.cluster import ROOT, Kubectl, run_kubectl
 from tests.support.scene import source
 from tests.support.waiting import wait_for
@@ -71,13 +70,13 @@ def test_crds_outlive_deletions(control_plane: ControlPlane) -> None:
         run_kubectl(cluster, "wait", "--for=condition=Established", f"--filename={ROOT / 'crds'}")
         Kubectl(cluster, "default").apply(source("kept"))
         crd = ("delete", "crd", "clusterhubs.images.cycle.io", "--dry-run=server")
-        wait_for(lambda: _shell(cluster, shlex.join(["kubectl", *crd])).returncode, what="the policy to be in force")
+        wait_for(lambda: typed(cluster, shlex.join(["kubectl", *crd])).returncode, what="the policy to be in force")
         for _ in range(2):
-            answer = _shell(cluster, leaves)
+            answer = typed(cluster, leaves)
             assert answer.stderr.count("deleting this CRD deletes all resources of its kind") == 3, answer.stderr
             assert "deletionTimestamp" not in Kubectl(cluster, "default").get("imagesource", "kept")["metadata"]
-        assert run_kubectl(cluster, "get", "clusterroles", "--selector=app.kubernetes.io/name", "--output=name") == ""
-        answer = _shell(cluster, f"set -e\n{deletes_crds}")
+        assert run_kubectl(cluster, "get", "clusterroles", "--selector=app.kubernetes.io/name") == ""
+        answer = typed(cluster, deletes_crds)
         assert answer.returncode == 0, answer.stderr
         left = run_kubectl(cluster, "get", "crds,validatingadmissionpolicies,validatingadmissionpolicybindings")
         assert "cycle.io" not in left
@@ -90,13 +89,3 @@ def _documented() -> tuple[str, str, str]:
     leave, whole = re.findall(r"```sh\n(.*?)\n```", page.partition("Before you delete what you applied")[2], re.DOTALL)
     asks, leaves = leave.splitlines()
     return asks, leaves, whole
-
-
-def _shell(cluster: Cluster, script: str) -> subprocess.CompletedProcess[str]:
-    """Runs commands as somebody types them in the root of the repository."""
-    path = f"{cluster.kubectl.parent}:{os.environ['PATH']}"
-    own = {"KUBECONFIG": str(cluster.kubeconfig), "KUBECACHEDIR": str(cluster.folder / "kubectl-cache"), "PATH": path}
-    argv = ["bash", "-c", script]
-    return subprocess.run(
-        argv, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False, timeout=120
-    )

@@ -15,7 +15,7 @@ _LIMITS = Limits(connect=5.0, total=15.0)
 
 
 async def look_at(key: HubKey, hub: Hub, controller: HubController) -> AsyncIterator[Finding]:
-    """Tell how a Hub is, as the operator says and as it is seen from here."""
+    """Tell how a Hub is, as the operator says and as it is seen from here; its trouble is not the installation's."""
     title = f"{key[0]} {hub_name(key)}"
     said = _said(title, hub)
     yield said
@@ -34,8 +34,7 @@ def _said(title: str, hub: Hub) -> Finding:
         sources = hub.status.sources
         counted = f"; sources managed: {sources.managed}, unmanaged: {sources.unmanaged}" if sources else ""
         return Finding(Level.OK, "hub", f"{title}: the operator reaches the platform{counted}")
-    level = Level.WARN if ready.reason == Reason.PENDING else Level.FAIL
-    return Finding(level, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
+    return Finding(Level.WARN, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
 
 
 def _noted(title: str, hub: Hub) -> Iterator[Finding]:
@@ -61,14 +60,14 @@ async def _asked(title: str, key: HubKey, hub: Hub, controller: HubController, *
         if trouble.reason is Reason.HOST_NOT_ALLOWED and operator_is_content:
             message = f"{title}: not asked from here: {trouble.message}"
             return Finding(Level.WARN, "platform", message, "give the doctor --allow-host as the operator has it")
-        return Finding(Level.FAIL, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
+        return Finding(Level.WARN, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
     async with PlatformClient(connection, policy, limits=_LIMITS) as client:
         try:
             await client.list_page(page_size=1)
         except PlatformError as error:
             trouble = trouble_listing(error, url)
             message = f"{title}: asked from here: {trouble.reason}: {trouble.message}"
-            return Finding(Level.FAIL, "platform", message, trouble.reason.remedy)
+            return Finding(Level.WARN, "platform", message, trouble.reason.remedy)
     return Finding(Level.OK, "platform", f"{title}: {url} answers from here and takes the API key")
 
 
