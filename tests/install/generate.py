@@ -17,7 +17,7 @@ KINDS = ("ImageSource", "Hub", "ClusterHub")
 
 _HELM_ONLY = re.compile(r"^ +(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 _PROTECTION = re.compile(r"^  name: \S+-crds\n", re.MULTILINE)
-_KEPT = r"""\g<0>  # `kubectl delete --filename` deletes the policy with all else; done twice, it would find the CRDs unprotected.
+_KEPT = r"""\g<0>  # `kubectl delete --filename` deletes the policy with all else; twice, it would find the CRDs unprotected.
   # With a finalizer the policy stays in force until a person takes it away (docs/install.md).
   finalizers: [images.cycle.io/protects-crds]
 """
