@@ -97,11 +97,18 @@ def test_health_is_kstatus(said: dict[str, str], generation: int, observed: int,
 
 
 def test_setting_of_argocd() -> None:
-    """The snippet for Argo CD's ConfigMap has the script for each of our kinds."""
+    """The snippet for Argo CD's ConfigMap has the health script for each of our kinds, and the actions."""
     (config,) = documents(ARGO / "argocd-cm.yaml")
-    script = argocd.HEALTH.read_text()
+    prefix, script = "resource.customizations", argocd.HEALTH.read_text()
+    actions = yaml.safe_load(config["data"].pop(f"{prefix}.actions.images.cycle.io_ImageSource"))
     kinds = ("ImageSource", "Hub", "ClusterHub")
-    assert config["data"] == {f"resource.customizations.health.images.cycle.io_{kind}": script for kind in kinds}
+    assert config["data"] == {f"{prefix}.health.images.cycle.io_{kind}": script for kind in kinds}
+    assert actions == {
+        "discovery.lua": ACTIONS.joinpath("discovery.lua").read_text(),
+        "definitions": [
+            {"name": path.parent.name, "action.lua": path.read_text()} for path in sorted(ACTIONS.glob("*/action.lua"))
+        ],
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
