@@ -109,6 +109,8 @@ class Operator:
             LEADER.set(1)
             if default_hub and not await default_hub.create(self.api, self.core.handlers.hub_seen):
                 group.create_task(default_hub.keep_trying(self.api, self.core.handlers.hub_seen))
+            if default_hub and (there := self.core.hubs.hubs.get(default_hub.key)):
+                default_hub.compare(there)
             await self.core.begin()
             if self.hubs_lease:
                 group.create_task(self._keep_hubs(self.hubs_lease))

@@ -149,6 +149,17 @@ def test_key_of_hub(ward: Scene) -> None:
     ward.kubectl("delete", "hub", "keyless", "--timeout=30s")
 
 
+def test_default_hub(ward: Scene, tmp_path: Path) -> None:
+    """Where the default hub is not as the installation has it, the fields are named; others are a person's own."""
+    spec = ward.kubectl.get("hub", "default")["spec"]
+    path = tmp_path / "hub.yaml"
+    path.write_text(json.dumps({"spec": {"platform": spec["platform"]}}))
+    assert visit(ward, f"--default-hub={path}").at("hub", "warn") == []
+    path.write_text(json.dumps({"spec": {"platform": spec["platform"] | {"hubId": "5f" * 12}}}))
+    (message,) = visit(ward, f"--default-hub={path}").at("hub", "warn")
+    assert message.endswith("/default differs from the installation's in spec.platform")
+
+
 def test_host_not_allowed_from_here(ward: Scene) -> None:
     """Without the operator's --allow-host no key is sent anywhere: that is said, and is no failure."""
     asked = len(ward.calls.calls)

@@ -231,7 +231,7 @@ def test_a_label_comes_once() -> None:
     own = {"labels": {team: "metrics"}, "create": True}
     metrics = dict.fromkeys(("serviceMonitor", "podMonitor", "rules", "dashboard"), own)
     text = template("iso", values={"commonLabels": {team: "all"}, "podLabels": {team: "pods"}, "metrics": metrics})
-    objects = [each for each in yaml.load_all(text, _Strict) if each]  # noqa: S506 - a SafeLoader
+    objects = [each for each in yaml.load_all(text, _Strict) if each]
     labels = {each["kind"]: each["metadata"]["labels"][team] for each in objects}
     (deployment,) = of(objects, "Deployment")
     assert (labels["Service"], labels["Deployment"]) == ("all", "all")
@@ -242,7 +242,7 @@ def test_a_label_comes_once() -> None:
 class _Strict(yaml.SafeLoader):
     """Reads YAML, and refuses a key that comes twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Json:  # noqa: FBT001, FBT002 - theirs
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Json:
         keys = [key.value for key, _ in node.value]
         assert len(keys) == len(set(keys)), keys
         return super().construct_mapping(node, deep)

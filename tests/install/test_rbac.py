@@ -96,15 +96,19 @@ class Release:
         return Right(target.get("namespace", "") if is_lease or self.served else "", group, resource, verb, name)
 
     def flags(self, folder: Path) -> list[str]:
-        """The arguments in the Deployment, with the default hub's file in a folder; the address is the test's."""
-        (deployment,) = (each for each in self.objects if each["kind"] == "Deployment")
-        (config,) = (each for each in self.objects if each["kind"] == "ConfigMap")
-        command, *flags = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        """The flags of the operator; the address is the test's."""
+        command, *flags = self.arguments("Deployment", folder)
         assert command == "run"
+        return [flag for flag in flags if not flag.startswith("--listen=")]
+
+    def arguments(self, kind: str, folder: Path) -> list[str]:
+        """The command and flags in the Pod of an object, with the default hub's file in a folder."""
+        (found,) = (each["spec"] for each in self.objects if each["kind"] == kind)
+        (config,) = (each for each in self.objects if each["kind"] == "ConfigMap")
+        (container,) = found.get("template", {"spec": found})["spec"]["containers"]
         ((name, text),) = config["data"].items()
         folder.joinpath(name).write_text(text)
-        flags = [flag for flag in flags if not flag.startswith("--listen=")]
-        return [f"--default-hub={folder / name}" if flag.startswith("--default-hub=") else flag for flag in flags]
+        return [argument.replace("/etc/imagesource-operator/", f"{folder}/") for argument in container["args"]]
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +180,8 @@ def test_rights_are_those_used(release: Release, platform: Platform, tmp_path: P
             for namespace in release.served or ("team-a",):
                 for shared in (False,) if release.served else (False, True):
                     _whole_life(Kubectl(cluster, namespace), platform, operator, api, shared=shared)
-            assert "may not" not in _run("Pod", release, cluster)
-            assert "it can be removed" in _run("Job", release, cluster)
+            assert "may not" not in _run("Pod", release, cluster, tmp_path)
+            assert "it can be removed" in _run("Job", release, cluster, tmp_path)
             operator.stop()
     used = release.used()
     assert {right: codes for right, codes in used.items() if codes & {401, 403}} == {}
@@ -199,11 +203,9 @@ def _whole_life(kubectl: Kubectl, platform: Platform, operator: OperatorProcess,
     kubectl("delete", kind, "here", "--timeout=30s")
 
 
-def _run(kind: str, release: Release, cluster: Cluster) -> str:
+def _run(kind: str, release: Release, cluster: Cluster, folder: Path) -> str:
     """What the Pod of the chart's test or of its Job says, run as the ServiceAccount."""
-    (found,) = (each["spec"] for each in release.objects if each["kind"] == kind)
-    (container,) = found.get("template", {"spec": found})["spec"]["containers"]
-    argv = [sys.executable, "-m", "imagesources", *container["args"]]
+    argv = [sys.executable, "-m", "imagesources", *release.arguments(kind, folder)]
     env = os.environ | {"KUBECONFIG": str(cluster.operator_kubeconfig), "POD_NAMESPACE": HOME}
     return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=180).stdout
 

@@ -5,12 +5,14 @@ import json
 import sys
 import textwrap
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from kubernetes.aio.config import ConfigException
 
 from imagesources.cli.kubeconfig import kubeconfig_option
-from imagesources.cli.run import label_selector
+from imagesources.cli.run import label_selector, read_default_hub
+from imagesources.kube.default_hub import DefaultHub
 from imagesources.kube.doctor import Finding, Level, Reader, examine
 from imagesources.settings import Settings
 
@@ -40,6 +42,9 @@ _INDENT = 17
 )
 @click.option("--allow-host", "allow_hosts", multiple=True, metavar="HOST[:PORT]", help="As the operator has it.")
 @click.option("--allow-http", is_flag=True, help="As the operator has it.")
+@click.option(
+    "--default-hub", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="As the operator has it."
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 on a warning too.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def doctor(
@@ -53,6 +58,7 @@ def doctor(
     shard_selector: str,
     allow_hosts: tuple[str, ...],
     allow_http: bool,
+    default_hub: Path | None,
     strict: bool,
     output: str,
 ) -> None:
@@ -69,7 +75,8 @@ def doctor(
         allow_hosts=allow_hosts,
         allow_http=allow_http,
     )
-    findings = asyncio.run(_examined(settings, kubeconfig, account, show=output == "text"))
+    wanted = read_default_hub(default_hub, settings)
+    findings = asyncio.run(_examined(settings, kubeconfig, account, wanted, show=output == "text"))
     bad = {Level.FAIL, Level.WARN} if strict else {Level.FAIL}
     healthy = not any(finding.level in bad for finding in findings)
     if output == "json":
@@ -77,14 +84,16 @@ def doctor(
     sys.exit(0 if healthy else 1)
 
 
-async def _examined(settings: Settings, kubeconfig: str | None, account: str, *, show: bool) -> list[Finding]:
+async def _examined(
+    settings: Settings, kubeconfig: str | None, account: str, default_hub: DefaultHub | None, *, show: bool
+) -> list[Finding]:
     try:
         reader = await Reader.connect(kubeconfig)
     except (ConfigException, OSError) as error:
         raise click.ClickException(f"No way to the cluster: {error}; give --kubeconfig.") from error
     findings = []
     try:
-        async for finding in examine(reader, settings, account):
+        async for finding in examine(reader, settings, account, default_hub):
             findings.append(finding)
             if show:
                 _show(finding)

@@ -118,7 +118,7 @@ def run(
     """Run the operator until SIGTERM or Ctrl-C."""
     settings = Settings(**options)
     _check(settings)
-    process = Process(settings, kubeconfig, _read(default_hub, settings))
+    process = Process(settings, kubeconfig, read_default_hub(default_hub, settings))
     set_up_logging(debug=debug, as_json=log_format == "json")
     end_tracing = set_up_tracing(os.environ)
     code = process.run()
@@ -136,7 +136,8 @@ def _check(settings: Settings) -> None:
         raise click.UsageError(message)
 
 
-def _read(default_hub: Path | None, settings: Settings) -> DefaultHub | None:
+def read_default_hub(default_hub: Path | None, settings: Settings) -> DefaultHub | None:
+    """Read the file, if there is one; refuse one that describes no Hub, or one that nobody would look after."""
     if default_hub is None:
         return None
     namespace = settings.operator_namespace if settings.namespaces else ""

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any, TypeVar
 
 from imagesources.hubs.directory import HubDirectory
-from imagesources.hubs.hub import HubKey
+from imagesources.hubs.hub import HubKey, hub_name
 from imagesources.kube.cache import Cache
+from imagesources.kube.default_hub import DefaultHub
 from imagesources.kube.doctor import cluster, hubs, sources
-from imagesources.kube.doctor.finding import Finding, Level
+from imagesources.kube.doctor.finding import Finding, Level, listed
 from imagesources.kube.doctor.reader import Reader
 from imagesources.kube.hubs import HubController
 from imagesources.kube.selector import Selector
@@ -23,13 +24,16 @@ Json = dict[str, Any]
 _Kind = TypeVar("_Kind", ImageSource, Hub, ClusterHub)
 
 
-async def examine(reader: Reader, settings: Settings, account: str = "") -> AsyncIterator[Finding]:
+async def examine(
+    reader: Reader, settings: Settings, account: str = "", default_hub: DefaultHub | None = None
+) -> AsyncIterator[Finding]:
     """Look at everything, from the ground up; what cannot be looked at is a finding as well.
 
     Args:
         reader: the cluster.
         settings: how the operator runs: namespaces, its own namespace, hosts, Lease.
         account: the operator's service account, ``namespace:name``; empty: who asks.
+        default_hub: the Hub that the installation brings along.
     """
     ground = await cluster.apiserver(reader)
     for finding in ground:
@@ -40,7 +44,7 @@ async def examine(reader: Reader, settings: Settings, account: str = "") -> Asyn
         ("crds", cluster.crds(reader)),
         ("rights", cluster.rights(reader, settings, account)),
         ("lease", cluster.leases(reader, settings)),
-        ("hub", _hubs(reader, settings)),
+        ("hub", _hubs(reader, settings, default_hub)),
         ("sources", _sources(reader, settings)),
     ):
         for finding in await _seen(check, looking):
@@ -57,7 +61,7 @@ async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
         return [Finding(Level.FAIL, check, f"it cannot be looked at: the Kubernetes API says {error}", remedy)]
 
 
-async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
+async def _hubs(reader: Reader, settings: Settings, default_hub: DefaultHub | None) -> list[Finding]:
     directory = HubDirectory(clusterwide=not settings.namespaces, on_change=lambda _key, _changed: None)
     controller = HubController(reader, Cache(), directory, settings, None)
     found: dict[HubKey, Hub] = {}
@@ -68,6 +72,11 @@ async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
         unreadable += others
     if not found and not unreadable:
         return [Finding(Level.WARN, "hub", "there is no Hub: no source can be created", "create a Hub named default")]
+    if default_hub and (there := found.get(default_hub.key)) and (fields := default_hub.differing(there)):
+        message = (
+            f"{default_hub.key[0]} {hub_name(default_hub.key)} differs from the installation's in {listed(fields)}"
+        )
+        unreadable.append(Finding(Level.WARN, "hub", message, "change it with kubectl, or the values of the chart"))
     looked = [finding for key, hub in sorted(found.items()) async for finding in hubs.look_at(key, hub, controller)]
     return unreadable + looked
 
