@@ -44,6 +44,7 @@ async def examine(
         ("crds", cluster.crds(reader)),
         ("rights", cluster.rights(reader, settings, account)),
         ("lease", cluster.leases(reader, settings)),
+        ("others", cluster.others(reader, account)),
         ("hub", _hubs(reader, settings, default_hub)),
         ("sources", _sources(reader, settings)),
     ):

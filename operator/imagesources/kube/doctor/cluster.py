@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import combinations
 from typing import Any
 
 from imagesources.kube.doctor.finding import Finding, Level, listed
@@ -22,6 +23,7 @@ OLDEST = (1, 31)
 """Minor version that the CRDs need (selectableFields, ratcheting)."""
 _SKEW_SECONDS = 5.0
 _AT_ONCE = 8
+_RELEASES = "app.kubernetes.io/name=imagesource-operator"
 _APPLY = "kubectl apply --server-side --force-conflicts -f crds/"
 
 
@@ -134,3 +136,28 @@ async def _lease(reader: Reader, namespace: str, name: str) -> Finding:
         message = f"{holder} has not renewed the Lease {name} for {age:.0f} s (it lasts {lasts} s): no operator works"
         return Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods; kubectl logs of the operator")
     return Finding(Level.OK, "lease", f"{holder} holds the Lease {name}, renewed {max(age, 0):.0f} s ago")
+
+
+async def others(reader: Reader, account: str) -> list[Finding]:
+    """Releases that serve the same, each with a Lease of its own; the operator's own account may not look for them."""
+    if not account:
+        return []
+    try:
+        deployments = (await reader.read("/apis/apps/v1/deployments", labelSelector=_RELEASES)).body["items"]
+    except KubernetesError:
+        return []
+    remedy = "uninstall one with uninstall.refuse=false, or give each its own namespaces or shardSelector"
+    return [
+        Finding(Level.WARN, "others", f"{one} and {two} serve the same, and each works on all that is there", remedy)
+        for (one, first), (two, second) in combinations(sorted(map(_served, deployments)), 2)
+        if first is not None and second is not None and (not first or not second or first & second)
+    ]
+
+
+def _served(deployment: Json) -> tuple[str, set[str] | None]:
+    """Name an operator, and tell which namespaces it serves: none means all; None: it is a shard, or does not run."""
+    metadata, spec = deployment["metadata"], deployment["spec"]
+    flags = [flag.partition("=") for each in spec["template"]["spec"]["containers"] for flag in each.get("args", [])]
+    alone = spec["replicas"] and not any(name == "--shard-selector" for name, _, _ in flags)
+    namespaces = {value for name, _, value in flags if name == "--namespace"}
+    return f"{metadata['namespace']}/{metadata['name']}", namespaces if alone else None
