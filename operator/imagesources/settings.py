@@ -66,17 +66,28 @@ class Settings:
     @property
     def lease(self) -> str:
         """Name the Lease: operators that serve the same share one, others must not."""
-        return self.lease_name or _LEASE + _word_for(*sorted(self.namespaces), self.shard_selector)
+        selector = f" {self.shard_selector}" if self.shard_selector else ""
+        return self.lease_name or _LEASE + _word_for(_joined(self.namespaces) + selector)
 
     @property
     def hubs_lease(self) -> str:
-        """Name the Lease of the shard that writes the status of Hubs, for all shards."""
-        return f"{_LEASE}-hubs{_word_for(*sorted(self.namespaces))}"
+        """Name the Lease of the shard that writes the status of Hubs, for all shards; the chart makes the same name."""
+        return f"{_LEASE}-hubs{_word_for(_joined(self.namespaces))}"
+
+    @property
+    def leases(self) -> tuple[str, ...]:
+        """Name all Leases that this operator may hold."""
+        every = {self.lease: self.leader_elect, self.hubs_lease: bool(self.shard_selector)}
+        return tuple(name for name, used in every.items() if used)
 
 
 _LEASE = "imagesource-operator"
 
 
-def _word_for(*parts: str) -> str:
+def _joined(namespaces: tuple[str, ...]) -> str:
+    return ",".join(sorted(namespaces))
+
+
+def _word_for(served: str) -> str:
     """Make a word for what is served; none for everything."""
-    return f"-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}" if any(parts) else ""
+    return f"-{hashlib.sha256(served.encode()).hexdigest()[:8]}" if served else ""

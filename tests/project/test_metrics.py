@@ -221,6 +221,8 @@ def test_log_fields_are_known() -> None:
                     | ast.FunctionDef(name="_of", body=[ast.Return(value=ast.Dict(keys=keys))])
                 ):
                     passed |= {key.value for key in keys if isinstance(key, ast.Constant)}
+                case ast.FunctionDef(name="_of", body=[*_, ast.Return(value=ast.Dict(keys=keys))]):
+                    passed |= {key.value for key in keys if isinstance(key, ast.Constant)}
                 case ast.keyword(arg="extra", value=ast.Call(func=ast.Name(id="_of"), keywords=words)):
                     passed |= {word.arg for word in words if word.arg}
     assert {"hub", "reason", "source_name"} <= passed

@@ -38,15 +38,15 @@ def test_differences() -> None:
 
 def test_needed() -> None:
     """For single namespaces nothing is needed of the cluster; the Lease is named for every verb but create."""
-    everywhere = list(needed((), "home", "lease"))
+    everywhere = list(needed((), "home", ("lease", "hubs")))
     assert {namespace for permission, namespace, _ in everywhere if permission.scope is Scope.SERVED} == {""}
     assert any(permission.resource == "clusterhubs" for permission, *_ in everywhere)
-    some = list(needed(("a", "b"), "home", "lease"))
+    some = list(needed(("a", "b"), "home", ("lease", "hubs")))
     assert not [permission for permission, *_ in some if permission.scope is Scope.CLUSTER]
     assert {namespace for permission, namespace, _ in some if permission.scope is Scope.SERVED} == {"a", "b"}
-    leases = {permission.verbs: name for permission, _, name in some if permission.scope is Scope.HOME}
-    assert leases == {("get", "update"): "lease", ("create",): ""}
-    assert not [permission for permission, *_ in needed((), "home", "") if permission.scope is Scope.HOME]
+    leases = [(permission.verbs, name) for permission, _, name in some if permission.scope is Scope.HOME]
+    assert leases == [(("get", "update"), "lease"), (("get", "update"), "hubs"), (("create",), "")]
+    assert not [permission for permission, *_ in needed((), "home", ()) if permission.scope is Scope.HOME]
 
 
 def test_listed() -> None:

@@ -6,11 +6,14 @@ import sys
 import textwrap
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from imagesources.cli.forms import ACCOUNT, HOST, LEASE, NAMESPACE
 from imagesources.cli.kubeconfig import connected, kubeconfig_option, patience
+from imagesources.cli.run import label_selector, read_default_hub
+from imagesources.kube.default_hub import DefaultHub
 from imagesources.kube.doctor import Finding, Level, Reader, examine
 from imagesources.settings import Settings
 
@@ -61,7 +64,13 @@ _INDENT = 17
     metavar="HOST[:PORT]",
     help="As the operator has it; repeatable.",
 )
+@click.option(
+    "--shard-selector", default="", metavar="SELECTOR", callback=label_selector, help="As the operator has it."
+)
 @click.option("--allow-http", is_flag=True, help="As the operator has it.")
+@click.option(
+    "--default-hub", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="As the operator has it."
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 on a warning too.")
 @click.option(
     "-o",
@@ -79,8 +88,10 @@ def doctor(
     account: str,
     leader_elect: bool,
     lease_name: str,
+    shard_selector: str,
     allow_hosts: tuple[str, ...],
     allow_http: bool,
+    default_hub: Path | None,
     strict: bool,
     output: str,
 ) -> None:
@@ -94,10 +105,12 @@ def doctor(
         operator_namespace=operator_namespace,
         leader_elect=leader_elect,
         lease_name=lease_name,
+        shard_selector=shard_selector,
         allow_hosts=allow_hosts,
         allow_http=allow_http,
     )
-    findings = asyncio.run(_examined(settings, kubeconfig, account, show=output == "text"))
+    wanted = read_default_hub(default_hub, settings)
+    findings = asyncio.run(_examined(settings, kubeconfig, account, wanted, show=output == "text"))
     bad = {Level.FAIL, Level.WARN} if strict else {Level.FAIL}
     healthy = not any(finding.level in bad for finding in findings)
     if output == "json":
@@ -105,12 +118,14 @@ def doctor(
     sys.exit(0 if healthy else 1)
 
 
-async def _examined(settings: Settings, kubeconfig: str | None, account: str, *, show: bool) -> list[Finding]:
+async def _examined(
+    settings: Settings, kubeconfig: str | None, account: str, default_hub: DefaultHub | None, *, show: bool
+) -> list[Finding]:
     findings: list[Finding] = []
     async with connected(Reader, kubeconfig) as reader:
         with ExitStack() as first:
             first.enter_context(patience(reader))
-            async for finding in examine(reader, settings, account):
+            async for finding in examine(reader, settings, account, default_hub):
                 first.close()
                 findings.append(finding)
                 if show:

@@ -25,6 +25,15 @@ from imagesources.telemetry.tracing import set_up_tracing
 _DEFAULTS = Settings()
 
 
+def label_selector(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Refuse what is no label selector."""
+    try:
+        Selector.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
+
+
 @click.command()
 @click.option(
     "--namespace",
@@ -99,6 +108,7 @@ _DEFAULTS = Settings()
     "--shard-selector",
     default="",
     metavar="SELECTOR",
+    callback=label_selector,
     help="Reconcile ImageSources with these labels only; another operator looks after the rest.",
 )
 @click.option(
@@ -144,7 +154,7 @@ def run(
     """Run the operator until SIGTERM or Ctrl-C."""
     settings = Settings(**options)
     _check(settings)
-    process = Process(settings, kubeconfig, _read(default_hub, settings))
+    process = Process(settings, kubeconfig, read_default_hub(default_hub, settings))
     set_up_logging(debug=debug, as_json=log_format == "json")
     end_tracing = set_up_tracing(os.environ)
     code = process.run()
@@ -154,10 +164,6 @@ def run(
 
 def _check(settings: Settings) -> None:
     """Refuse what does not go together."""
-    try:
-        Selector.parse(settings.shard_selector)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--shard-selector") from None
     several = "--leader-elect" if settings.leader_elect else "--shard-selector" if settings.shard_selector else None
     if several and settings.embedded_database.startswith("sqlite"):
         message = (
@@ -166,7 +172,8 @@ def _check(settings: Settings) -> None:
         raise click.UsageError(message)
 
 
-def _read(default_hub: Path | None, settings: Settings) -> DefaultHub | None:
+def read_default_hub(default_hub: Path | None, settings: Settings) -> DefaultHub | None:
+    """Read the file, if there is one; refuse one that describes no Hub, or one that nobody would look after."""
     if default_hub is None:
         return None
     namespace = settings.operator_namespace if settings.namespaces else ""

@@ -17,7 +17,7 @@ _LIMITS = Limits(connect=5.0, total=15.0)
 
 
 async def look_at(key: HubKey, hub: Hub, reader: Reader, settings: Settings) -> AsyncIterator[Finding]:
-    """Tell how a Hub is, as the operator says and as it is seen from here."""
+    """Tell how a Hub is, as the operator says and as it is seen from here; its trouble is not the installation's."""
     title = f"{key[0]} {hub_name(key)}"
     said = _said(title, hub)
     yield said
@@ -36,8 +36,7 @@ def _said(title: str, hub: Hub) -> Finding:
         sources = hub.status.sources
         numbers = f"; sources managed: {sources.managed}, unmanaged: {sources.unmanaged}" if sources else ""
         return Finding(Level.OK, "hub", f"{title}: the operator last said that the platform answers{numbers}")
-    level = Level.WARN if ready.reason == Reason.PENDING else Level.FAIL
-    return Finding(level, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
+    return Finding(Level.WARN, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
 
 
 def _noted(title: str, hub: Hub) -> Iterator[Finding]:
@@ -66,14 +65,14 @@ async def _asked(
         if trouble.reason is Reason.HOST_NOT_ALLOWED and operator_is_content:
             message = f"{title}: not asked from here: {trouble.message}"
             return Finding(Level.WARN, "platform", message, "give the doctor --allow-host as the operator has it")
-        return Finding(Level.FAIL, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
+        return Finding(Level.WARN, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
     async with PlatformClient(reach.connection, reach.policy, limits=_LIMITS) as client:
         try:
             await client.list_page(page_size=1)
         except PlatformError as error:
             trouble = trouble_listing(error, reach.pinned_url)
             message = f"{title}: asked from here: {trouble.reason}: {trouble.message}"
-            return Finding(Level.FAIL, "platform", message, trouble.reason.remedy)
+            return Finding(Level.WARN, "platform", message, trouble.reason.remedy)
     return Finding(Level.OK, "platform", f"{title}: {reach.pinned_url} answers from here and takes the API key")
 
 
