@@ -127,7 +127,7 @@ def test_wheel_is_complete(wheel: Path) -> None:
     assert ours <= set(names)
     assert "imagesources/controlplane/go/kube/go.sum" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert "imagesource-operator = imagesources.cli:main" in entry_points
+    assert "imagesource-operator = imagesources.__main__:main" in entry_points
 
 
 def test_wheel_runs(wheel: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line starts fast: help and version import no command."""
 
+import signal
 import subprocess
 import sys
 
@@ -34,3 +35,22 @@ def test_unknown_command() -> None:
     answer = CliRunner().invoke(main, ["nothing"])
     assert answer.exit_code == 2
     assert "No such command 'nothing'" in answer.output
+
+
+@pytest.mark.parametrize(
+    ("command", "module"), [("run", "imagesources.cli"), ("run", "click"), ("run", "kopf"), ("serve", "sqlalchemy")]
+)
+def test_sigterm_has_a_handler_before_the_imports(command: str, module: str) -> None:
+    """A SIGTERM amid the imports ends the process by a handler: without one, a container's first process loses it."""
+    program = f"""
+import os, runpy, signal, sys
+class Import:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Import())
+sys.argv[1:] = [{command!r}]
+runpy.run_module("imagesources", run_name="__main__")
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (128 + signal.SIGTERM, "")
