@@ -16,6 +16,7 @@ _ROOT = Path(__file__).parents[3]
 _OWNER = {"view": True, "modify": True, "manage": True}
 _DEVELOPER = {"view": True, "modify": False, "manage": False}
 _READY = ("wait", "--for=condition=Ready", "--timeout=60s")
+_EDITED = "TARGET:.spec.origin.details.target,GENERATION:.metadata.generation,SETTLED:.status.settledGeneration"
 _JOB = (
     'NAME:.metadata.name,REASON:.status.conditions[?(@.type=="Ready")].reason,JOB:.status.job.state,'
     "PROGRESS:.status.job.progress,TASKS:.status.job.tasks[*].caption"
@@ -77,6 +78,7 @@ def _play(stage: Stage) -> None:
 
     stage.step("An edit: only what changed is sent to the platform")
     _patch(stage, {"origin": {"details": {"target": "nginx:1.30"}}})
+    stage.kubectl("get", "imagesource", "web", "-o", f"custom-columns={_EDITED}")
     stage.step("Other access: owners may do everything, developers may look, nobody else may do anything")
     _patch(stage, {"acl": {"roles": {"owner": _OWNER, "developer": _DEVELOPER}}})
     stage.kubectl("get", "imagesource", "web", "-o", "jsonpath={.status.acl}")

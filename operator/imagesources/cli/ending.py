@@ -4,11 +4,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Self
 
-import click
+_STDERR = 2
 
 
 class Stop:
@@ -68,7 +68,6 @@ class Ending:
             SystemExit: One has.
         """
         if self._number:
-            click.echo("\nStopping …", err=True)
             sys.exit(128 + self._number)
 
     @contextmanager
@@ -83,6 +82,9 @@ class Ending:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not self._number:
+            with suppress(OSError):  # the terminal may be what is gone
+                os.write(_STDERR, "\nStopping …\n".encode())
         self._number = number
         if self._at_once:
             self.check()
