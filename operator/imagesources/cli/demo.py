@@ -35,9 +35,6 @@ def demo(*, kubeconfig: Path | None, keep: bool) -> None:
 
     Ctrl-C ends it at any moment; nothing is left behind.
     """
-    for folder in (_ROOT / "crds", _ROOT / "manifests" / "samples"):
-        if not folder.is_dir():
-            raise click.ClickException(f"The demo runs from a clone of the repository; {folder} is missing.")
     ending = Ending()
     try:
         with _stage(kubeconfig, ending) as stage:
