@@ -1,10 +1,14 @@
 """The operator as a process: a start before anything is there, its endpoints, and an apiserver that is away."""
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from tests.support.cluster import Kubectl, install_crds, new_namespace
+from tests.support.forked import ForkedOperator
 from tests.support.platform import Platform
 from tests.support.process import OperatorProcess
 from tests.support.proxy import HANGING
@@ -154,3 +158,19 @@ def test_stop_while_everything_hangs(stage: Scene) -> None:
     stage.operator.start()
     stage.ready("stuck")
     stage.ready("unsaid")
+
+
+def test_stop_signals_in_a_burst(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    """However many stop signals come, however close together, each of several operators ends cleanly."""
+    flags = ("--kubeconfig", str(control_plane.cluster.operator_kubeconfig), "--namespace", namespace)
+    logs = [tmp_path / f"{number}.log" for number in range(4)]
+    operators = [ForkedOperator(log, *flags, "--listen=127.0.0.1:0") for log in logs]
+    for log, operator in zip(logs, operators, strict=True):
+        wait_for(lambda log=log: "ready;" in log.read_text(), what=f"{log} to say so")
+        for number in (signal.SIGINT, signal.SIGTERM) * 500:
+            os.kill(operator.pid, number)
+    codes = [operator.wait(30) for operator in operators]
+    for operator, code in zip(operators, codes, strict=True):
+        if code is None:
+            operator.kill()
+    assert codes == [0] * len(operators)

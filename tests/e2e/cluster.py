@@ -13,7 +13,7 @@ from tests.support.cluster import ROOT
 from tests.support.programs import say
 
 from imagesources.controlplane import Cluster
-from imagesources.controlplane.foreign import Kind, kind_on_path
+from imagesources.controlplane.foreign import Kind, kind_at_hand
 
 IMAGE = "localhost/imagesource-operator"
 _HERE = Path(__file__).parent
@@ -29,18 +29,17 @@ def cluster_with_image(*tags: str) -> Iterator[Cluster]:
         subprocess.CalledProcessError: A step failed; its own words are on standard error.
     """
     with TemporaryDirectory() as folder:
-        kind = kind_on_path()
+        kind = kind_at_hand(say)
         with _kind(kind, Path(folder), tags) if kind else _own(Path(folder), tags) as cluster:
             yield cluster
 
 
 @contextmanager
-def _kind(program: Path, folder: Path, tags: tuple[str, ...]) -> Iterator[Cluster]:
+def _kind(kind: Kind, folder: Path, tags: tuple[str, ...]) -> Iterator[Cluster]:
     for tag in tags:
         _run("docker", "build", "--tag", f"{IMAGE}:{tag}", str(ROOT))
-    kind = Kind(program, say)
     with kind.cluster(folder) as cluster:
-        _run(str(program), "load", "docker-image", "--name", kind.name, *(f"{IMAGE}:{tag}" for tag in tags))
+        _run(str(kind.program), "load", "docker-image", "--name", kind.name, *(f"{IMAGE}:{tag}" for tag in tags))
         yield cluster
 
 

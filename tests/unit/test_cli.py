@@ -1,5 +1,6 @@
 """The command line: it starts fast, refuses what can mean nothing, and what it prints to be typed works."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,22 @@ def test_uninstall_advises_for_the_same_place(
         advice = _refusal([image_source()], context.params["namespaces"], orphan=False)
     assert advice.startswith("1 ImageSource exists: shop/web. ")
     assert [line.strip() for line in advice.splitlines() if line.startswith("  ")] == commands
+
+
+@pytest.mark.parametrize(
+    ("command", "module"), [("run", "imagesources.cli"), ("run", "click"), ("run", "kopf"), ("serve", "sqlalchemy")]
+)
+def test_sigterm_has_a_handler_before_the_imports(command: str, module: str) -> None:
+    """A SIGTERM amid the imports ends the process by a handler: without one, a container's first process loses it."""
+    program = f"""
+import os, runpy, signal, sys
+class Import:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Import())
+sys.argv[1:] = [{command!r}]
+runpy.run_module("imagesources", run_name="__main__")
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (128 + signal.SIGTERM, "")

@@ -28,6 +28,8 @@ build) echo one >&2; until [ -e "$HERE/go-on" ]; do sleep 0.05; done
 esac
 """
 
+_VERSIONS = 'echo "clientVersion v1.36.0 serverVersion v1.36.0"'
+
 
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
@@ -54,12 +56,15 @@ def _silent(_line: str) -> None:
     pass
 
 
-def test_find_named_kubeconfig_wins(script: Script, tmp_path: Path) -> None:
-    """A kubeconfig that the user names is used before programs at hand."""
+def test_find_named_kubeconfig_wins(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubeconfig that the user names, ~ too, is used before programs at hand, with a kubectl that fits its server."""
     script("etcd", ""), script("kube-apiserver", "echo Kubernetes v1.36.3")
+    kubectl = script("kubectl", _VERSIONS)
     kubeconfig = tmp_path / "mine"
     kubeconfig.touch()
-    assert controlplane.find(_silent, kubeconfig) == foreign.Named(kubeconfig, _silent)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (kubeconfig, Path("~/mine")):
+        assert controlplane.find(_silent, path) == foreign.Named(kubeconfig, kubectl)
 
 
 def test_find_ignores_the_current_context(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,10 +108,22 @@ def test_find_kind_only_where_docker_answers(script: Script, tmp_path: Path) -> 
     assert isinstance(controlplane.find_programs(_silent), controlplane.Programs)
 
 
+@pytest.mark.parametrize("where", ["named", "kind"])
+def test_find_builds_a_missing_kubectl(script: Script, tmp_path: Path, where: str) -> None:
+    """What takes minutes, the build of a kubectl, is over before a cluster is made or used."""
+    script("go", _GO), script("docker", "echo 29.1.0")
+    tmp_path.joinpath("go-on").touch()
+    tmp_path.joinpath("mine").touch()
+    found = controlplane.find(_silent, tmp_path / "mine" if where == "named" else None)
+    assert isinstance(found, foreign.Named | foreign.Kind)
+    assert found.kubectl == build.built(_silent) / "kubectl"
+    assert len(tmp_path.joinpath("builds").read_text().split()) == 2
+
+
 def test_kind_deletes_its_cluster(script: Script, tmp_path: Path) -> None:
     """The kind cluster is deleted after use, and the user's kubeconfig is not touched."""
-    script("kubectl", 'echo "clientVersion v1.36.0 serverVersion v1.36.0"')
-    kind = foreign.Kind(script("kind", 'echo "$1 $2 $5 $6" >>"$HERE/calls"'), _silent)
+    kubectl = script("kubectl", _VERSIONS)
+    kind = foreign.Kind(script("kind", 'echo "$1 $2 $5 $6" >>"$HERE/calls"'), kubectl, _silent)
     with kind.cluster(tmp_path) as cluster:
         assert cluster.kubeconfig == tmp_path / "kubeconfig"
     calls = tmp_path.joinpath("calls").read_text().splitlines()
@@ -140,6 +157,15 @@ def test_built_failure_shows_the_log(script: Script) -> None:
     with pytest.raises(ControlPlaneError, match=r"exit code 3.\nno such module"):
         build.built(_silent)
     assert not list(Path(os.environ["XDG_CACHE_HOME"]).glob("*/*.work"))
+
+
+def test_built_where_nothing_can_be_written(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder that cannot be written is named, with the setting for another one."""
+    script("go", _GO)
+    tmp_path.joinpath("file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ControlPlaneError, match=r"file/imagesource-operator'. XDG_CACHE_HOME names"):
+        build.built(_silent)
 
 
 def _builder() -> subprocess.Popen[str]:

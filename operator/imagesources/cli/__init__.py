@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Final
 
 import click
@@ -26,6 +27,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in COMMANDS:
             return None
+        if find_spec(f"imagesources.cli.{cmd_name}") is None:
+            raise click.ClickException(f"{cmd_name} is in a clone of the repository only; there: make {cmd_name}")
         command: click.Command = getattr(import_module(f"imagesources.cli.{cmd_name}"), cmd_name)
         return command
 

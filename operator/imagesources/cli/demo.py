@@ -16,6 +16,7 @@ _ROOT = Path(__file__).parents[3]
 _OWNER = {"view": True, "modify": True, "manage": True}
 _DEVELOPER = {"view": True, "modify": False, "manage": False}
 _READY = ("wait", "--for=condition=Ready", "--timeout=60s")
+_EDITED = "TARGET:.spec.origin.details.target,GENERATION:.metadata.generation,SETTLED:.status.settledGeneration"
 _JOB = (
     'NAME:.metadata.name,REASON:.status.conditions[?(@.type=="Ready")].reason,JOB:.status.job.state,'
     "PROGRESS:.status.job.progress,TASKS:.status.job.tasks[*].caption"
@@ -34,9 +35,6 @@ def demo(*, kubeconfig: Path | None, keep: bool) -> None:
 
     Ctrl-C ends it at any moment; nothing is left behind.
     """
-    for folder in (_ROOT / "crds", _ROOT / "manifests" / "samples"):
-        if not folder.is_dir():
-            raise click.ClickException(f"The demo runs from a clone of the repository; {folder} is missing.")
     ending = Ending()
     try:
         with _stage(kubeconfig, ending) as stage:
@@ -77,6 +75,7 @@ def _play(stage: Stage) -> None:
 
     stage.step("An edit: only what changed is sent to the platform")
     _patch(stage, {"origin": {"details": {"target": "nginx:1.30"}}})
+    stage.kubectl("get", "imagesource", "web", "-o", f"custom-columns={_EDITED}")
     stage.step("Other access: owners may do everything, developers may look, nobody else may do anything")
     _patch(stage, {"acl": {"roles": {"owner": _OWNER, "developer": _DEVELOPER}}})
     stage.kubectl("get", "imagesource", "web", "-o", "jsonpath={.status.acl}")

@@ -1,12 +1,50 @@
-"""The signals that end the demo."""
+"""The signals that end a command."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import Self
 
-import click
+_STDERR = 2
+
+
+class Stop:
+    """Within its context SIGTERM and SIGINT are a wish to stop, which a command waits for.
+
+    The interpreter writes each signal into a pipe, wherever its threads are. A handler in Python would run when the
+    main thread next comes to it: never, where the signal came just before a wait for a lock; or amid a call of its own
+    for the signal before, which ``threading.Event.set`` does not survive. asyncio shares its pipe with all its work: a
+    burst fills it, and then the signal is lost.
+    """
+
+    _NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+    def __enter__(self) -> Self:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._woken = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._handlers = [signal.signal(number, lambda *_: None) for number in self._NUMBERS]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in zip(self._NUMBERS, self._handlers, strict=True):
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._woken)
+        os.close(self._read)
+        os.close(self._write)
+
+    def wait(self) -> None:
+        """Wait for a signal, in any thread, or for ``now``."""
+        os.read(self._read, 1)
+
+    def now(self) -> None:
+        """The command itself wishes to stop."""
+        os.write(self._write, b"!")
 
 
 class Ending:
@@ -30,7 +68,6 @@ class Ending:
             SystemExit: One has.
         """
         if self._number:
-            click.echo("\nStopping …", err=True)
             sys.exit(128 + self._number)
 
     @contextmanager
@@ -45,6 +82,9 @@ class Ending:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not self._number:
+            with suppress(OSError):  # the terminal may be what is gone
+                os.write(_STDERR, "\nStopping …\n".encode())
         self._number = number
         if self._at_once:
             self.check()

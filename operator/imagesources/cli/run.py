@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import click
 
 from imagesources.app import Operator
+from imagesources.cli.ending import Stop
 from imagesources.cli.forms import ADDRESS, HOST, LEASE, NAMESPACE, SECONDS
 from imagesources.cli.kubeconfig import kubeconfig_option
 from imagesources.kube.credentials import NoClusterError
@@ -187,49 +186,40 @@ def read_default_hub(default_hub: Path | None, settings: Settings) -> DefaultHub
 
 
 class Process:
-    """Keeps signals and work apart: the main thread only waits for a signal, so that none is ever missed.
-
-    asyncio's own signal handling goes through a pipe that a burst of work can fill, and then loses the signal.
-    """
+    """The operator until a signal, or until it has to end by itself."""
 
     def __init__(self, settings: Settings, kubeconfig: str | None, default_hub: DefaultHub | None) -> None:
         self._settings = settings
         self._default_hub = default_hub
         self._kubeconfig = kubeconfig
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._failed = False
 
     def run(self) -> int:
         """Run until a signal; returns the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
-        worker = threading.Thread(target=self._work, name="operator")
-        worker.start()
-        self._stop.wait()
-        worker.join()
+        with self._stop:
+            try:
+                asyncio.run(self._operate())
+            except (NoClusterError, ListenError) as error:
+                log.error("%s", error)
+                self._failed = True
+            except Exception as error:  # noqa: BLE001 - the edge: say why, in one line, and end with an error
+                log.error("%s: %s", type(error).__name__, error)
+                self._failed = True
         return 1 if self._failed else 0
-
-    def _work(self) -> None:
-        try:
-            asyncio.run(self._operate())
-        except (NoClusterError, ListenError) as error:
-            log.error("%s", error)
-            self._failed = True
-        except Exception as error:  # noqa: BLE001 - the edge: say why, in one line, and end with an error
-            log.error("%s: %s", type(error).__name__, error)
-            self._failed = True
-        finally:
-            self._stop.set()
 
     async def _operate(self) -> None:
         starting = Operator.start(
             self._settings, self._kubeconfig, default_hub=self._default_hub, on_lost=self._end_in_failure
         )
         async with starting:
-            await asyncio.to_thread(self._stop.wait)
+            try:
+                await asyncio.to_thread(self._stop.wait)
+            finally:
+                self._stop.now()  # cancelled, as a part of the embedded platform failed: the thread must end, too
         log.info("stopped")
 
     def _end_in_failure(self) -> None:
         """End, to be started again with nothing in memory: another may have worked on what is remembered there."""
         self._failed = True
-        self._stop.set()
+        self._stop.now()

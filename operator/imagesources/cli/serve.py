@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from imagesources.cli.ending import Stop
 from imagesources.embedded import EmbeddedPlatform, Options, TlsFiles
 
 KEY_NAME = "serve"
@@ -71,8 +71,8 @@ def serve(
     if bool(tls_cert) != bool(tls_key):
         raise click.UsageError("--tls-cert and --tls-key belong together.")
     tls = TlsFiles(tls_cert, tls_key) if tls_cert and tls_key else None
-    with friendly_errors():
-        asyncio.run(_serve(EmbeddedPlatform.open(database, listen, options=options, tls=tls), hub_id, api_key))
+    with friendly_errors(), Stop() as stop:
+        asyncio.run(_serve(EmbeddedPlatform.open(database, listen, options=options, tls=tls), hub_id, api_key, stop))
 
 
 @contextmanager
@@ -85,16 +85,13 @@ def friendly_errors() -> Iterator[None]:
 
 
 async def _serve(
-    serving: AbstractAsyncContextManager[EmbeddedPlatform], hub_id: str | None, api_key: str | None
+    serving: AbstractAsyncContextManager[EmbeddedPlatform], hub_id: str | None, api_key: str | None, stop: Stop
 ) -> None:
-    stopped = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
     async with serving as platform:
         hub = await platform.ensure_hub(hub_id or "default", hub_id=hub_id)
         key = await _ensure_key(platform, hub, api_key)
         click.echo(f"url:     {platform.url}\nhub id:  {hub}\napi key: {key}")
-        await stopped.wait()
+        await asyncio.to_thread(stop.wait)
 
 
 async def _ensure_key(platform: EmbeddedPlatform, hub_id: str, given: str | None) -> str:

@@ -48,7 +48,8 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for what in self._made if self._removes else ():  # while the operator runs, as it drops the finalizers
-            click.echo(f"Removing {shlex.join(what)} …")
+            with suppress(OSError):  # nobody may be left to read it
+                click.echo(f"Removing {shlex.join(what)} …")
             self._run("delete", *what, "--ignore-not-found", "--timeout=60s")
         self._stop_operator()
 
@@ -100,16 +101,16 @@ class Stage:
         rows, end = self._folder / "rows", self._folder / "end"
         for path in (rows, end):
             path.write_text("")
-        shown = 0
+        shown = _Rows(rows)
         with (
             Process(self._cluster.command(*get, "--watch"), log=rows),
             Process(self._cluster.command(*until), log=end) as condition,
         ):
             while condition.code is None:
                 time.sleep(0.1)
-                shown = _print_after(shown, rows)
+                shown.show()
                 self._check()
-        _print_after(shown, rows)
+        shown.show()
         if condition.code:
             raise click.ClickException(f"{condition.tail()}\n{self._operator_log()}")
 
@@ -143,8 +144,8 @@ class Stage:
 
     def _check(self) -> None:
         self._ending.check()
-        if self._operator is not None and self._operator.code is not None:
-            raise click.ClickException(f"The operator ended.\n{self._operator_log()}")
+        if self._operator is not None and (code := self._operator.code) is not None:
+            raise click.ClickException(f"The operator ended with exit code {code}.\n{self._operator_log()}")
 
     def _operator_log(self) -> str:
         return f"The operator's log:\n{self._operator.tail(20)}" if self._operator is not None else ""
@@ -167,13 +168,27 @@ def _show(*command: str) -> None:
     click.secho(f"$ {shlex.join(command)}", fg="cyan")
 
 
-def _print_after(shown: int, path: Path) -> int:
-    """Prints the complete lines of a file after the first ``shown`` ones; returns how many there are.
+class _Rows:
+    """Prints what ``kubectl get --watch`` writes to a file, as it comes.
 
-    A line like the one before it is left out: kubectl prints a row for every change, visible in it or not.
+    kubectl prints a row for every change, visible in it or not: a row that tells no more than the last one of the same
+    name, but for its age, is left out.
     """
-    lines = path.read_text().split("\n")[:-1]
-    for number in range(shown, len(lines)):
-        if number == 0 or lines[number] != lines[number - 1]:
-            click.echo(lines[number])
-    return len(lines)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = 0
+        self._cells = slice(None)
+        self._last: dict[str, list[str]] = {}
+
+    def show(self) -> None:
+        """Print the complete lines that are new."""
+        for line in self._path.read_text().split("\n")[self._count : -1]:
+            name, _, rest = line.partition(" ")
+            if not self._count and rest.endswith("AGE"):
+                self._cells = slice(-1)
+            cells = rest.split()[self._cells]
+            if self._last.get(name) != cells:
+                click.echo(line)
+            self._last[name] = cells
+            self._count += 1

@@ -67,14 +67,17 @@ class Recipe:
             say: Takes lines about what happens, at least every 15 seconds.
 
         Raises:
-            ControlPlaneError: A download or the build failed.
+            ControlPlaneError: A download or the build failed, or the folder cannot be written.
         """
         folder = self.folder
-        if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(folder.with_suffix(".lock"), say):
-                if not folder.is_dir():
-                    _build(self, folder, say)
+        try:
+            if not folder.is_dir():
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                with _alone(folder.with_suffix(".lock"), say):
+                    if not folder.is_dir():
+                        _build(self, folder, say)
+        except OSError as error:
+            raise ControlPlaneError(f"{error}. XDG_CACHE_HOME names another folder to build and keep it in.") from error
         return folder
 
 

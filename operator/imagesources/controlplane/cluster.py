@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagesources.controlplane.build import Say, built
+from imagesources.controlplane.build import Say, built, kubernetes_version
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ def kubectl_for(kubeconfig: Path, say: Say) -> Path:
     server = ("--kubeconfig", str(kubeconfig), "--request-timeout=20s")
     minor = _minor(_output(program, *server, "version", "--output=json"), "serverVersion")
     return kubectl_on_path(minor) or built(say) / "kubectl"
+
+
+def usual_kubectl(say: Say) -> Path:
+    """A kubectl for a cluster that is still to be made: the one on PATH, unless it is too old, else the built one."""
+    return kubectl_on_path(_minor(kubernetes_version(), "")) or built(say) / "kubectl"
 
 
 def apiserver_minor(program: str) -> int | None:

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from imagesources.controlplane.build import ControlPlaneError, Say, built, kubernetes_version
-from imagesources.controlplane.cluster import apiserver_minor, kubectl_on_path
-from imagesources.controlplane.foreign import Kind, Named, kind_on_path
+from imagesources.controlplane.cluster import apiserver_minor, kubectl_for, kubectl_on_path
+from imagesources.controlplane.foreign import Kind, Named, kind_at_hand
 from imagesources.controlplane.local import Programs
 
 
@@ -14,20 +14,20 @@ def find(say: Say, kubeconfig: Path | None = None) -> Named | Programs | Kind:
     """Finds a control plane for the demo; each kind of answer has ``origin`` and ``cluster(folder)``.
 
     In this order: the kubeconfig given here (never the user's current context), ``KUBEBUILDER_ASSETS`` or programs
-    on PATH, kind where Docker runs, our own build.
+    on PATH, kind where Docker runs, our own build. A kubectl that fits is found or built with it: what comes after
+    takes seconds.
 
     Raises:
         ControlPlaneError: The kubeconfig or the assets are not there, or a build fails.
     """
     if kubeconfig is not None:
-        if not kubeconfig.is_file():
-            raise ControlPlaneError(f"There is no kubeconfig {kubeconfig}.")
-        return Named(kubeconfig.absolute(), say)
+        path = kubeconfig.expanduser().absolute()
+        if not path.is_file():
+            raise ControlPlaneError(f"There is no kubeconfig {path}.")
+        return Named(path, kubectl_for(path, say))
     if (at_hand := programs_at_hand(say)) is not None:
         return at_hand
-    if (kind := kind_on_path()) is not None:
-        return Kind(kind, say)
-    return _built_programs(say)
+    return kind_at_hand(say) or _built_programs(say)
 
 
 def find_programs(say: Say) -> Programs:

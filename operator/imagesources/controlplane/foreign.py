@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagesources.controlplane.build import ControlPlaneError, Say
-from imagesources.controlplane.cluster import Cluster, kubectl_for
+from imagesources.controlplane.cluster import Cluster, usual_kubectl
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Named:
     """The cluster of a kubeconfig that the user asks to use; it is neither started nor stopped here."""
 
     kubeconfig: Path
-    say: Say
+    kubectl: Path
 
     @property
     def origin(self) -> str:
@@ -27,7 +27,7 @@ class Named:
     @contextmanager
     def cluster(self, folder: Path) -> Iterator[Cluster]:
         """Talks to that cluster as the kubeconfig's own user."""
-        yield Cluster(self.kubeconfig, self.kubeconfig, kubectl_for(self.kubeconfig, self.say), folder)
+        yield Cluster(self.kubeconfig, self.kubeconfig, self.kubectl, folder)
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Kind:
     """A kind cluster, made for this run and deleted after it."""
 
     program: Path
+    kubectl: Path
     say: Say
     origin: str = "kind"
 
@@ -56,13 +57,17 @@ class Kind:
         try:
             if subprocess.run([self.program, "create", "cluster", *where, "--wait=120s"], check=False).returncode:
                 raise ControlPlaneError("kind could not create a cluster; unset it from PATH to build one instead.")
-            yield Cluster(kubeconfig, kubeconfig, kubectl_for(kubeconfig, self.say), folder)
+            yield Cluster(kubeconfig, kubeconfig, self.kubectl, folder)
         finally:
             subprocess.run([self.program, "delete", "cluster", *where], check=False)
 
 
-def kind_on_path() -> Path | None:
-    """The kind program, where a Docker engine really answers."""
+def kind_at_hand(say: Say) -> Kind | None:
+    """kind, where a Docker engine really answers; a kubectl that is missing or too old is built.
+
+    Raises:
+        ControlPlaneError: The build failed.
+    """
     kind, docker = shutil.which("kind"), shutil.which("docker")
     if kind is None or docker is None:
         return None
@@ -72,4 +77,5 @@ def kind_on_path() -> Path | None:
         )
     except subprocess.TimeoutExpired:
         return None
-    return Path(kind) if answer.returncode == 0 and answer.stdout.strip() else None
+    answers = answer.returncode == 0 and answer.stdout.strip()
+    return Kind(Path(kind), usual_kubectl(say), say) if answers else None
