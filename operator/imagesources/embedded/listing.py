@@ -109,12 +109,14 @@ def read_listing(query: MultiMapping[str], filters: tuple[str, ...], columns: Co
 
 
 def several(query: MultiMapping[str], name: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Read a parameter of several values, comma separated or repeated; an empty one is none.
+    """Read a parameter of several values, comma separated or repeated.
+
+    An empty value is none, unless the values are known: the description's enum does not have it.
 
     Raises:
         ApiError: a value is not one of those known, where some are given.
     """
-    values = tuple(part for value in query.getall(name, ()) for part in value.split(",") if part)
+    values = tuple(part for value in query.getall(name, ()) for part in value.split(",") if part or known)
     if known and not set(values) <= set(known):
         raise invalid_argument(f"/{name}", f"The values are: {', '.join(known)}")
     return values
