@@ -106,7 +106,7 @@ def _ready(resource: Hub, entry: Entry, pinned: int, now: datetime) -> Condition
     if resource.metadata.deletion_timestamp and pinned:
         message = f"deletion waits for {pinned} ImageSources that belong to this hub; {message}"
     status = "False" if trouble else "True"
-    old = next((c for c in resource.status.conditions if c.type == ConditionType.READY), None)
+    old = resource.status.condition(ConditionType.READY)
     return Condition(
         type=ConditionType.READY.value,
         status=status,
@@ -141,7 +141,7 @@ def _counts(
     seen = [entry.source for entry in connection.inventory.entries.values()]
     live = [source for source in seen if source.state.current is SourceState.LIVE]
     free = [source for source in live if source.id not in claimed]
-    unmanaged = sorted(source.identifier for source in free if not _is_marked(source))
+    unmanaged = sorted(f"{source.identifier} ({source.id})" for source in free if not _is_marked(source))
     strays = sorted(s.id for s in free if _is_marked(s) and s.identifier.removeprefix(MARKER_PREFIX) not in uids)
     return SourceCounts(
         pinned=len(pinned),
@@ -159,4 +159,5 @@ def _is_marked(source: Source) -> bool:
 
 
 def _is_ready(resource: ImageSource) -> bool:
-    return any(c.type == ConditionType.READY and c.status == "True" for c in resource.status.conditions)
+    ready = resource.status.condition(ConditionType.READY)
+    return ready is not None and ready.status == "True"

@@ -44,9 +44,6 @@ from imagesources.telemetry.metrics import JOB_SECONDS, JOBS_ENDED
 
 _T = TypeVar("_T")
 
-ENDED = {"completed", "error", "expired"}
-"""States after which a job does nothing more (schema ``JobState``)."""
-
 PATIENCE_WITH_JOB = 6
 """How often a job may be unknown: one just announced may answer 404.job for some seconds."""
 
@@ -306,7 +303,7 @@ async def _(step: WatchJob, at: Situation) -> Done:
             JOBS_ENDED.labels("lost").inc()
         return Done()
     memory.job = job
-    if job.state.current in ENDED:
+    if job.state.ended:
         memory.job_id, memory.look_due = None, True
         JOBS_ENDED.labels(job.state.current).inc()
         if at.resource.status.id in memory.asked:  # else an earlier process asked

@@ -267,7 +267,7 @@ def _job(job: Job, old: JobStatus | None, *, hidden: bool) -> JobStatus:
     state = job.state.current
     finished = sum(task.state.current == "completed" for task in job.tasks)
     progress = f"{finished}/{len(job.tasks)}" if job.tasks else None
-    ended = state in {"completed", "error", "expired"}
+    ended = job.state.ended
     error = next((e.message for e in (job.state.error, *(task.error for task in job.tasks)) if e), None)
     return JobStatus(
         id=job.id,
