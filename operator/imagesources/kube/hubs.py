@@ -192,7 +192,10 @@ class HubController:
         path = "spec.platform.apiKeyFrom.secretKeyRef"
         secret = await self.api.read_secret(namespace, name)
         if secret is None:
-            message = f"{path}: Secret {name} does not exist in namespace {namespace}; create it"
+            message = (
+                f"{path}: Secret {name} does not exist in namespace {namespace}; "
+                f'create it, labelled {CREDENTIALS_LABEL}: "true"'
+            )
             raise UnusableHubError(Reason.CREDENTIALS_MISSING, message)
         if not secret.labelled:
             message = f'{path}: Secret {name} is not labelled {CREDENTIALS_LABEL}: "true"; label it'

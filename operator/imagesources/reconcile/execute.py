@@ -15,6 +15,7 @@ from imagesources.reconcile.differences import access_differs, changes
 from imagesources.reconcile.failures import judge
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import (
+    CheckSecrets,
     Create,
     Delete,
     Done,
@@ -242,6 +243,12 @@ async def _look(source_id: str, at: Situation) -> Source | None:
         return None
     at.learn(source)
     return source
+
+
+@_do.register
+async def _(_step: CheckSecrets, at: Situation) -> Done:
+    await at.filled({"origin": at.wanted.fields["origin"]})
+    return Done()
 
 
 @_do.register

@@ -96,6 +96,7 @@ def observe(
         job_failed=job_failed(resource, memory),
         dying=inventory.with_identifier(wanted.marker, SourceState.DELETING),
         new_secrets=_new_secrets(resource, wanted, memory, kube),
+        secrets_unknown=any(kube.secret_version(resource.metadata.namespace, name) is None for name in wanted.secrets),
         unconverged=memory.unconverged,
         look_asked=memory.look_due
         or resource.requested_at not in (None, resource.status.last_handled_reconcile_at, memory.answered),
@@ -205,8 +206,8 @@ def _only_observes(resource: ImageSource) -> bool:
     return resource.spec.management_policy is ManagementPolicy.OBSERVE
 
 
-def _new_secrets(resource: ImageSource, wanted: Wanted, memory: Memory, kube: Kubernetes) -> bool:
+def _new_secrets(resource: ImageSource, wanted: Wanted, memory: Memory, kube: Kubernetes) -> frozenset[str]:
     sent = {secret.name: (secret.uid, secret.resource_version) for secret in resource.status.credentials or ()}
     sent |= memory.sent or {}
     known = {name: kube.secret_version(resource.metadata.namespace, name) for name in wanted.secrets}
-    return any(version is not None and version != sent.get(name) for name, version in known.items())
+    return frozenset(name for name, version in known.items() if version not in (None, sent.get(name)))
