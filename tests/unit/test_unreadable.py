@@ -12,8 +12,8 @@ from imagesources.kube.cache import Cache
 from imagesources.kube.core import Core
 from imagesources.kube.doctor import _sources
 from imagesources.kube.hubs import HubController
-from imagesources.kube.recorder import Recorder
 from imagesources.kube.port import KubernetesPort
+from imagesources.kube.recorder import Recorder
 from imagesources.kube.uninstall import Leaving
 from imagesources.reconcile.ports import KubernetesError
 from imagesources.resources import HUB_FINALIZER
