@@ -68,10 +68,10 @@ class Operator:
             on_lost: called when the lease is lost, or after a defect; the caller is to end the context then.
         """
         async with AsyncExitStack() as stack:
-            pages = dict(STARTING)  # first: the embedded platform's database may take long to be brought up to date
-            log.info("listening on %s", stack.enter_context(serving(settings.listen, pages)))
             api = await KubernetesApi.connect(kubeconfig)
             stack.push_async_callback(api.aclose)
+            pages = dict(STARTING)  # already: the embedded platform's database may take long to be brought up to date
+            log.info("listening on %s", stack.enter_context(serving(settings.listen, pages)))
             embedded = await stack.enter_async_context(_embedded(settings)) if settings.embedded_database else None
             operator = cls(api, settings, embedded)
             stack.push_async_callback(operator.core.directory.aclose)

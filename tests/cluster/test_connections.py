@@ -71,7 +71,7 @@ def test_counts(stage: Scene) -> None:
         "drifted": 1,
         "failed": 1,
         "unmanaged": 1,
-        "unmanagedNames": ["leak"],
+        "unmanagedNames": [f"leak ({leak})"],
         "strays": [stray],
     }
     _counts(stage, expected)

@@ -140,4 +140,4 @@ def test_platform_away(stage: Scene) -> None:
 def test_cluster_hub_is_not_read_by_a_namespaced_operator(stage: Scene) -> None:
     """An operator for single namespaces says that it has no ClusterHubs."""
     stage.kubectl.apply(source("wide", hubRef={"kind": "ClusterHub", "name": "wide"}))
-    assert "use a Hub instead" in stage.reason("wide", "ClusterHubUnavailable").message
+    assert "name a Hub" in stage.reason("wide", "ClusterHubUnavailable", "Stalled").message

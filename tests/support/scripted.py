@@ -13,7 +13,7 @@ from imagesources.kube.hubs import HubController
 from imagesources.platform.models import Acl, Job, JobDescriptor, Source
 from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import Next
-from imagesources.reconcile.ports import Conflict, Happening
+from imagesources.reconcile.ports import Conflict, Happening, Secret
 from imagesources.reconcile.queue import WorkQueue
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus, Pin
@@ -81,11 +81,13 @@ class Writes(Reads):
 
     Attributes:
         written: each write: what, and the status if it was that.
+        told: each Event.
         fails: raised by each write, after it was kept.
         edited: whether the apiserver has another generation than the cache.
     """
 
     written: list[tuple[str, ImageSourceStatus | None]] = field(default_factory=list)
+    told: list[Happening] = field(default_factory=list)
     fails: Exception | None = None
     edited: bool = False
 
@@ -111,8 +113,9 @@ class Writes(Reads):
         """See ``Kubernetes``."""
         self._write("release")
 
-    def tell(self, _resource: ImageSource, _happening: Happening) -> None:
+    def tell(self, _resource: ImageSource, happening: Happening) -> None:
         """See ``Kubernetes``."""
+        self.told.append(happening)
 
 
 async def _rest(_key: object) -> Next:
@@ -136,11 +139,13 @@ class OneResourceApi:
         live: the resource as it is.
         conflicts: whether writes are refused with 409.
         patches: the bodies that were sent.
+        secret: the one that is there.
     """
 
     live: Json
     conflicts: bool = False
     patches: list[Json] = field(default_factory=list)
+    secret: Secret | None = None
 
     async def patch(self, _plural: str, _namespace: str, _name: str, body: Json, *, status: bool = False) -> Json:
         """See ``KubernetesApi``."""
@@ -152,3 +157,7 @@ class OneResourceApi:
     async def get(self, _plural: str, _namespace: str, _name: str) -> Json:
         """See ``KubernetesApi``."""
         return self.live
+
+    async def read_secret(self, _namespace: str, _name: str) -> Secret | None:
+        """See ``KubernetesApi``."""
+        return self.secret

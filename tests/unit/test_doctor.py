@@ -7,10 +7,11 @@ import pytest
 from tests.support.builders import hub_resource, image_source
 
 from imagesources.kube.doctor.cluster import differences
-from imagesources.kube.doctor.finding import Level, counted, listed
+from imagesources.kube.doctor.finding import Level, listed
 from imagesources.kube.doctor.hubs import _noted, _said
 from imagesources.kube.doctor.permissions import Scope, needed
 from imagesources.kube.doctor.sources import look_at as look_at_sources
+from imagesources.resources.conditions import counted
 from imagesources.resources.hub import HubStatus
 from imagesources.resources.imagesource import ImageSource
 

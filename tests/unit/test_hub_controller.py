@@ -1,22 +1,28 @@
 """Hubs that change, or go, while something is under way for them."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.support.builders import hub_connection, hub_resource, source_id
+from tests.support.builders import NOW, hub_connection, hub_resource, image_source, source, source_id
 from tests.support.clock import in_virtual_time
 
-from imagesources.hubs.directory import HubDirectory
+from imagesources.hubs.directory import Entry, HubDirectory
+from imagesources.hubs.trouble import Trouble
 from imagesources.kube.cache import Cache
+from imagesources.kube.hub_status import describe, turn
 from imagesources.kube.hubs import HubController
 from imagesources.reconcile.engine import Next
-from imagesources.reconcile.ports import KubernetesError, Vanished
-from imagesources.resources.hub import Hub
+from imagesources.reconcile.ports import Happening, KubernetesError, Vanished
+from imagesources.resources.conditions import Condition, ConditionType, Reason
+from imagesources.resources.hub import Hub, HubStatus
 from imagesources.settings import Settings
 
 Json = dict[str, Any]
 KEY = ("Hub", "shop", "default")
+REJECTED = Trouble(Reason.KEY_REJECTED, "renew it")
+UNREACHABLE = Trouble(Reason.PLATFORM_UNREACHABLE, "check the url")
 PLATFORM = {
     "url": "https://api.example.com",
     "hubId": source_id(1),
@@ -111,3 +117,85 @@ def test_no_write_through_a_hub_that_is_gone() -> None:
 
     with pytest.raises(KubernetesError, match="shop/default is gone"):
         in_virtual_time(touch())
+
+
+@pytest.mark.parametrize(
+    ("stored", "troubles", "told"),
+    [
+        pytest.param(None, [None], [("Reachable", "the platform answers")], id="a new Hub"),
+        pytest.param("Reachable", [None], [], id="a restart"),
+        pytest.param(
+            "Reachable",
+            [REJECTED, REJECTED, None, None],
+            [("KeyRejected", "renew it"), ("Reachable", "the platform answers again")],
+            id="trouble begins and ends",
+        ),
+        pytest.param(
+            "KeyRejected", [REJECTED, UNREACHABLE], [("PlatformUnreachable", "check the url")], id="another trouble"
+        ),
+    ],
+)
+def test_told(
+    stored: str | None, troubles: list[Trouble | None], told: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """That a Hub gets into trouble, or out of it, is told once: by one Event, and one line of the log."""
+    known, events = hub(2), list[Happening]()
+    if stored:
+        ready = Condition(type="Ready", status="True", reason=stored, last_transition_time=NOW)
+        known = known.model_copy(update={"status": HubStatus(conditions=(ready,))})
+    made = controller(Api(patched=known), known)
+    made.tell = lambda _hub, happening: events.append(happening)
+
+    async def live() -> None:
+        made.directory.connect(KEY, known, connection := hub_connection())
+        await made._report(KEY, known)  # its sources are not listed yet
+        connection.inventory.replace((), 0.0)
+        for connection.trouble in troubles:
+            await made._report(KEY, known)
+
+    with caplog.at_level(logging.INFO, "imagesources"):
+        in_virtual_time(live())
+    assert [(each.reason, each.note) for each in events] == told
+    assert [each.warning for each in events] == [reason != "Reachable" for reason, _ in told]
+    lines = [(each.levelname, each.getMessage()) for each in caplog.records]
+    assert lines == [
+        ("INFO" if reason == "Reachable" else "WARNING", f"Hub shop/default: {reason}: {note}") for reason, note in told
+    ]
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        pytest.param(None, "too many", id="no token"),
+        pytest.param("another", "too many; spec.releaseBrake is another, which is not this token", id="another token"),
+    ],
+)
+def test_token_of_another_stop(release: str | None, words: str) -> None:
+    """A token that releases nothing gets an answer; the one that does ends the stop."""
+    resource = hub_resource(releaseBrake=release)
+    connection = hub_connection()
+    connection.brake.token, connection.brake.message = "token", "too many"
+    connection.inventory.replace((), 0.0)
+    ready = describe(resource, Entry(resource, connection), (), (), (), NOW).condition(ConditionType.READY)
+    assert ready and (ready.reason, ready.message) == ("Braked", words)
+    ended = turn("Braked", HubStatus(conditions=(ready.model_copy(update={"status": "True", "reason": "Reachable"}),)))
+    assert ended and ended.note == "the brake is released; writes go on"
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "1 ImageSource of"), (2, "2 ImageSources of")])
+def test_waits_for_sources(number: int, words: str) -> None:
+    """A Hub that is being deleted says for how many sources it waits."""
+    resource = hub_resource()
+    going = resource.metadata.model_copy(update={"deletion_timestamp": NOW})
+    resource = resource.model_copy(update={"metadata": going})
+    entry = Entry(resource, hub_connection())
+    ready = describe(resource, entry, [image_source()] * number, (), (), NOW).condition(ConditionType.READY)
+    assert ready and f"deletion waits for {words} this hub" in ready.message
+
+
+def test_unmanaged_are_named() -> None:
+    """An unmanaged source is named by its identifier, which others may have too, and its id."""
+    resource, connection, ids = hub_resource(), hub_connection(), (source_id(1), source_id(2))
+    connection.inventory.replace([source(id=one, identifier="leak") for one in ids], 0.0)
+    status = describe(resource, Entry(resource, connection), (), (), (), NOW)
+    assert status.sources and status.sources.unmanaged_names == tuple(f"leak ({one})" for one in ids)

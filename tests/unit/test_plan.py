@@ -13,6 +13,7 @@ from tests.support.plans import (
     IN_DOUBT,
     LOW,
     NEW_NAME,
+    NEW_SECRET,
     NO_ID,
     NO_INTENT,
     NOTHING,
@@ -23,6 +24,7 @@ from tests.support.plans import (
 )
 
 from imagesources.reconcile.model import (
+    CheckSecrets,
     Create,
     FindMarker,
     FinishCreate,
@@ -55,10 +57,24 @@ CASES = {
     "suspended and edited": Case(
         (Reason.SUSPENDED, False), wanted={"suspended": True, "fields": NEW_NAME}, record=EDITED
     ),
-    "suspended and drifted": Case((Reason.SUSPENDED, False), wanted={"suspended": True, "fields": NEW_NAME}),
-    "suspended with other access": Case((Reason.SUSPENDED, False), wanted={"suspended": True, "access": access()}),
-    "suspended after a write without an answer": Case(
-        (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"look_due": True}
+    "suspended and drifted, says a list": Case(Look(SOURCE_ID), wanted={"suspended": True, "fields": NEW_NAME}),
+    "suspended and drifted": Case(
+        (Reason.SUSPENDED, False), wanted={"suspended": True, "fields": NEW_NAME}, observed={"direct": True}
+    ),
+    "suspended with other access": Case(
+        (Reason.SUSPENDED, False), wanted={"suspended": True, "access": access()}, observed={"direct": True}
+    ),
+    "suspended with a new secret": Case((Reason.SUSPENDED, False), wanted={"suspended": True}, observed=NEW_SECRET),
+    "suspended, a secret unknown": Case(
+        CheckSecrets(), wanted={"suspended": True}, observed={"secrets_unknown": True}
+    ),
+    "suspended, a look is asked for": Case(Look(SOURCE_ID), wanted={"suspended": True}, observed={"look_asked": True}),
+    "suspended, edited, a look is asked for": Case(
+        Look(SOURCE_ID), wanted={"suspended": True, "fields": NEW_NAME}, record=EDITED, observed={"look_asked": True}
+    ),
+    "suspended, out of sight": Case(Look(SOURCE_ID), wanted={"suspended": True}, observed=NOTHING),
+    "suspended and being deleted by others": Case(
+        (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"source": DELETING_SOURCE}
     ),
     "suspended before its source": Case(
         (Reason.SUSPENDED, False), wanted={"suspended": True}, record=NO_ID, observed=NOTHING
@@ -286,16 +302,43 @@ CASES = {
         record=EDITED,
         observed={"source": source(builder={"integration_id": "farm"})},
     ),
-    "a new secret": Case(Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True), observed={"new_secrets": True}),
+    "a secret unknown": Case(CheckSecrets(), observed={"secrets_unknown": True}),
+    "a secret unknown, edited": Case(
+        Update(SOURCE_ID, {"name": "New"}),
+        wanted={"fields": NEW_NAME},
+        record=EDITED,
+        observed={"secrets_unknown": True},
+    ),
+    "a secret unknown, reported": Case(
+        CheckSecrets(),
+        wanted={"fields": NEW_NAME, "correct_drift": False},
+        observed={"secrets_unknown": True, "direct": True},
+    ),
+    "a secret unknown, observed": Case(
+        Rest(), wanted=OBSERVE, record=FREE, observed={"adoptable": (source(),), "secrets_unknown": True}
+    ),
+    "not converging, a field to clear": Case(
+        (Reason.DRIFT_NOT_CONVERGING, True),
+        wanted={"cleared": {"about": {"description": None}}},
+        record=EDITED,
+        observed={"source": source(about={"description": "stays"}), "unconverged": 3},
+    ),
+    "observe what is to be cleared": Case(
+        Rest(drift=(("builder.integration_id", None, "farm"),)),
+        record=FREE,
+        wanted=OBSERVE | {"cleared": {"builder": None}},
+        observed={"source": source(builder={"integration_id": "farm"}), "adoptable": (source(),)},
+    ),
+    "a new secret": Case(Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True), observed=NEW_SECRET),
     "a new secret, reported drift beside it": Case(
         Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True),
         wanted={"fields": NEW_NAME, "correct_drift": False},
-        observed={"new_secrets": True, "direct": True},
+        observed=NEW_SECRET | {"direct": True},
     ),
     "a new secret, reported drift of access beside it": Case(
         Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True),
         wanted={"access": access(), "correct_drift": False},
-        observed={"new_secrets": True, "direct": True},
+        observed=NEW_SECRET | {"direct": True},
     ),
     "drifted, says a list": Case(Look(SOURCE_ID), wanted={"fields": NEW_NAME}),
     "drifted": Case(
@@ -358,6 +401,13 @@ def test_plan(name: str) -> None:
         pytest.param("adopt another type", ["bucket", "direct"], id="type"),
         pytest.param("not converging", ["name"], id="not converging"),
         pytest.param("not converging, access", ["acl"], id="access not converging"),
+        pytest.param("not converging, a field to clear", ["for about.description;"], id="clearing not converging"),
+        pytest.param("suspended and drifted", ["spec.suspend", "differs in name"], id="suspended and drifted"),
+        pytest.param("suspended with a new secret", ["origin (Secret login)"], id="suspended, new secret"),
+        pytest.param("suspended and gone", ["spec.suspend", "does not exist any more"], id="suspended and gone"),
+        pytest.param("deleted by others, reported", [SOURCE_ID, "spec.driftPolicy to Correct"], id="gone, reported"),
+        pytest.param("adopt none", ["identifier web, which no live source has; exactly one must"], id="none to adopt"),
+        pytest.param("adopt one of two", ["which 2 live sources have; exactly one must"], id="two to adopt"),
         pytest.param("drifted again and again", ["name", "driftPolicy"], id="changed elsewhere"),
         pytest.param("deleted by others, adopted", [SOURCE_ID], id="gone"),
     ],
@@ -365,6 +415,40 @@ def test_plan(name: str) -> None:
 def test_plan_message(name: str, words: list[str]) -> None:
     """A wait says which object is meant, and what to do."""
     assert CASES[name].misses(words) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [
+        ("drifted again and again", ["name"]),
+        ("not converging", ["name"]),
+        ("not converging, access", ["acl"]),
+        ("not converging, a field to clear", ["about.description"]),
+        ("suspended and drifted", ["name"]),
+        ("suspended and gone", None),
+    ],
+)
+def test_plan_shows_what_differs(name: str, paths: list[str] | None) -> None:
+    """What is left as it is for now is handed on field by field, for status."""
+    drift = CASES[name].waited().drift
+    assert (None if drift is None else [path for path, _, _ in drift]) == paths
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("edited", ("name",)),
+        ("drifted", ("name",)),
+        ("edited, access too: content before wider access", ("name",)),
+        ("a field to clear", ("builder.integrationId",)),
+        ("a new secret", ("origin (Secret login)",)),
+        ("a new secret, reported drift beside it", ("origin (Secret login)",)),
+    ],
+)
+def test_plan_names_what_it_changes(name: str, named: tuple[str, ...]) -> None:
+    """An update says what it is about: fields by their path, and Secrets."""
+    step = CASES[name].decided()
+    assert isinstance(step, Update) and step.named == named
 
 
 def test_plan_waits_for_doubt() -> None:

@@ -11,10 +11,11 @@ from click.core import ParameterSource
 from imagesources.cli.forms import NAMESPACE
 from imagesources.cli.kubeconfig import connected, kubeconfig_option, patience
 from imagesources.kube.api import KubernetesApi
-from imagesources.kube.doctor.finding import counted, listed
+from imagesources.kube.doctor.finding import listed
 from imagesources.kube.uninstall import Leaving
 from imagesources.reconcile.ports import KubernetesError
 from imagesources.resources.base import UnreadableError
+from imagesources.resources.conditions import counted
 from imagesources.resources.imagesource import ImageSource
 
 _RESUME = '{"spec":{"suspend":false}}'

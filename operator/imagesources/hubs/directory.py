@@ -103,7 +103,7 @@ class HubDirectory:
         """Find the connection for a source of a namespace, or say why there is none."""
         kind, _, name = key = self.resolve(namespace, ref)
         if kind == "ClusterHub" and not self.clusterwide:
-            message = f"this operator serves namespaces only and reads no ClusterHub; use a Hub instead of {name}"
+            message = f"spec.hubRef names ClusterHub {name}; this operator serves namespaces and reads none: name a Hub"
             return Trouble(Reason.CLUSTER_HUB_UNAVAILABLE, message)
         entry = self.entries.get(key)
         if entry is None:

@@ -62,7 +62,7 @@ class Core:
         )
         self.hubs = HubController(
             api, self.cache, self.directory, settings, embedded, make_client=make_client, wall_clock=wall_clock,
-            shard=settings.shard_selector or "all", fence=fence, keeps=keeps,
+            shard=settings.shard_selector or "all", fence=fence, keeps=keeps, tell=recorder.tell,
         )  # fmt: skip
         self.port = KubernetesPort(
             api,

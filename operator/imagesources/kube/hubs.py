@@ -1,6 +1,7 @@
 """Hubs and ClusterHubs: each becomes a connection, and says in its status how that goes."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,17 +12,17 @@ from imagesources.hubs.directory import Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection, HubKey, hub_name
 from imagesources.kube.api import Fence, KubernetesApi, unfenced
 from imagesources.kube.cache import Cache, version_of
-from imagesources.kube.hub_status import counted_of, describe, note_of
+from imagesources.kube.hub_status import counted_of, describe, note_of, turn
 from imagesources.kube.port import merge_patch
 from imagesources.kube.reach import Embedded, UnusableHubError, how_to_reach, secret_of
 from imagesources.kube.uninstall import needs_operator
 from imagesources.platform.client import PlatformClient
 from imagesources.reconcile.engine import Next, utc_now
 from imagesources.reconcile.observe import pin_of
-from imagesources.reconcile.ports import KubernetesError, Vanished
+from imagesources.reconcile.ports import Happening, KubernetesError, Vanished
 from imagesources.resources import HUB_FINALIZER
 from imagesources.resources.base import UnreadableError
-from imagesources.resources.conditions import Reason
+from imagesources.resources.conditions import ConditionType, Reason
 from imagesources.resources.hub import Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
@@ -47,6 +48,8 @@ class HubController:
         noting: held while that is written.
         fence: awaited before each request to the platform.
         keeps: whether this operator writes the status of Hubs and holds them; of several shards one does.
+        tell: records an Event about a Hub.
+        told: the reason of each Hub's Ready that was told last, by this operator or one before.
     """
 
     api: KubernetesApi
@@ -62,6 +65,8 @@ class HubController:
     noting: asyncio.Lock = field(default_factory=asyncio.Lock)
     fence: Fence = unfenced
     keeps: Callable[[], bool] = lambda: True
+    tell: Callable[[Hub, Happening], None] = lambda _hub, _happening: None
+    told: dict[HubKey, str] = field(default_factory=dict)
 
     async def reconcile(self, key: HubKey) -> Next:
         """Connect a hub as its resource says, and write its status."""
@@ -90,6 +95,7 @@ class HubController:
         """A Hub is gone: nothing is done through it any more."""
         self.hubs.pop(key, None)
         self.connected.pop(key, None)
+        self.told.pop(key, None)
         self.directory.remove(key)
 
     def _has_a_key(self, key: HubKey) -> bool:
@@ -174,11 +180,23 @@ class HubController:
         entry = self.directory.entries.get(key)
         if entry is None:
             return  # gone meanwhile
+        ready = resource.status.condition(ConditionType.READY)
+        told = self.told.setdefault(key, ready.reason if ready else "")
         there = self._at(resource, entry)
         status = describe(resource, entry, self._own(key, there), there, self.cache.keys, self.wall_clock())
         if status != resource.status:
             difference = merge_patch(resource.status.to_json(), status.to_json())
             await self._write(key, resource, {"status": difference}, status=True)
+        if happening := turn(told, status):
+            self._tell(key, resource, happening)
+
+    def _tell(self, key: HubKey, resource: Hub, happening: Happening) -> None:
+        """Tell people, once for all sources of the hub."""
+        self.told[key] = happening.reason
+        self.tell(resource, happening)
+        level = logging.WARNING if happening.warning else logging.INFO
+        name, about = hub_name(key), {"hub": hub_name(key), "reason": happening.reason}
+        log.log(level, "%s %s: %s: %s", key[0], name, happening.reason, happening.note, extra=about)
 
     def _share_brake(self, key: HubKey, resource: Hub) -> None:
         """Stop as well when another shard has engaged its brake, unless that is released by now."""

@@ -66,8 +66,11 @@ class KubernetesPort:
         return self._cache.secrets.get((namespace, name))
 
     async def read_secret(self, namespace: str, name: str) -> Secret | None:
-        """Read a Secret from the apiserver."""
-        return await self._api.read_secret(namespace, name)
+        """Read a Secret from the apiserver; one that the watch has not told of yet is known from then on."""
+        secret = await self._api.read_secret(namespace, name)
+        if secret and secret.labelled:
+            self._cache.secrets.setdefault((namespace, name), (secret.uid, secret.resource_version))
+        return secret
 
     async def intend(self, resource: ImageSource, pin: Pin) -> None:
         """Write finalizer and pin in one."""

@@ -94,7 +94,10 @@ async def _api_key(platform: PlatformConnection, namespace: str, api: Kubernetes
     ref = platform.api_key_from.secret_key_ref
     secret = await api.read_secret(namespace, ref.name)
     if secret is None:
-        message = f"{path}: Secret {ref.name} does not exist in namespace {namespace}; create it"
+        message = (
+            f"{path}: Secret {ref.name} does not exist in namespace {namespace}; "
+            f'create it, labelled {CREDENTIALS_LABEL}: "true"'
+        )
         raise UnusableHubError(Reason.CREDENTIALS_MISSING, message)
     if not secret.labelled:
         message = f'{path}: Secret {ref.name} is not labelled {CREDENTIALS_LABEL}: "true"; label it'

@@ -175,12 +175,26 @@ class Task(ApiModel):
     error: TaskError | None = None
 
 
+JOB_FAILURES = {"error", "expired"}
+"""States in which a job has ended without doing its work."""
+
+
 class JobState(ApiModel):
     """Where a job stands (schema ``JobState``)."""
 
     current: Literal["new", "queued", "error", "scheduled", "expired", "running", "completed"]
     changed: datetime | None = None
     error: TaskError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job does nothing more."""
+        return self.current == "completed" or self.failed
+
+    @property
+    def failed(self) -> bool:
+        """Whether the job has ended without doing its work."""
+        return self.current in JOB_FAILURES
 
 
 class Job(Resource):

@@ -56,12 +56,13 @@ def desire(resource: ImageSource, *, id_of: IdOf, allow_source_ids: bool) -> Wan
 
     Args:
         resource: the resource.
-        id_of: finds the sources that the origin names by ``sourceRef``.
+        id_of: finds the sources that the origin names by ``sourceRef``; not asked for the resource itself.
         allow_source_ids: whether the Hub lets origins name sources by id.
     """
     deleting = resource.metadata.deletion_timestamp is not None
     try:
-        fields = {} if deleting else _fields(resource.spec, id_of, allow_source_ids=allow_source_ids)
+        writer = _Writer(resource.metadata.name, id_of, allow_source_ids=allow_source_ids)
+        fields = {} if deleting else _fields(resource.spec, writer)
     except _UnusableError as unusable:
         return unusable.problem
     return _wanted(resource, fields, exists=not deleting)
@@ -94,12 +95,12 @@ def _wanted(resource: ImageSource, fields: Mapping[str, Any], *, exists: bool) -
     )
 
 
-def _fields(spec: ImageSourceSpec, id_of: IdOf, *, allow_source_ids: bool) -> dict[str, Any]:
+def _fields(spec: ImageSourceSpec, writer: "_Writer") -> dict[str, Any]:
     """Write the managed properties: only what the spec names, each as a whole."""
     given = spec.to_json()
     fields: dict[str, Any] = {key: given[key] for key in ("name", "identifier") if key in given}
     if spec.origin:
-        fields["origin"] = _Writer(id_of, allow_source_ids=allow_source_ids).write(given["origin"], "spec.origin")
+        fields["origin"] = writer.write(given["origin"], "spec.origin")
         if details := _ssh_credentials(fields["origin"]):
             details.setdefault("passphrase", "")  # required by CredentialsSSH, although a key may have none
     for key in ("builder", "about"):
@@ -120,7 +121,8 @@ def _access(spec: ImageSourceSpec) -> Access | None:
 class _Writer:
     """Turns a part of spec into the API's form: snake_case, references resolved, credentials as ``FromSecret``."""
 
-    def __init__(self, id_of: IdOf, *, allow_source_ids: bool) -> None:
+    def __init__(self, own_name: str, id_of: IdOf, *, allow_source_ids: bool) -> None:
+        self.own_name = own_name
         self.id_of = id_of
         self.allow_source_ids = allow_source_ids
 
@@ -144,6 +146,9 @@ class _Writer:
         return to_snake(key), self.write(value, path)
 
     def _source_id(self, name: str, path: str) -> str:
+        if name == self.own_name:
+            message = f"{path}: ImageSource {name} names itself, and so would wait for itself for ever; name another"
+            raise _UnusableError(Problem(Reason.SOURCE_REF_MISSING, message, permanent=True))
         found = self.id_of(name)
         if isinstance(found, Problem):
             raise _UnusableError(replace(found, message=f"{path}: {found.message}"))

@@ -15,6 +15,7 @@ from imagesources.reconcile.differences import access_differs, changes
 from imagesources.reconcile.failures import judge
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import (
+    CheckSecrets,
     Create,
     Delete,
     Done,
@@ -43,9 +44,6 @@ from imagesources.settings import Settings
 from imagesources.telemetry.metrics import JOB_SECONDS, JOBS_ENDED
 
 _T = TypeVar("_T")
-
-ENDED = {"completed", "error", "expired"}
-"""States after which a job does nothing more (schema ``JobState``)."""
 
 PATIENCE_WITH_JOB = 6
 """How often a job may be unknown: one just announced may answer 404.job for some seconds."""
@@ -248,6 +246,12 @@ async def _look(source_id: str, at: Situation) -> Source | None:
 
 
 @_do.register
+async def _(_step: CheckSecrets, at: Situation) -> Done:
+    await at.filled({"origin": at.wanted.fields["origin"]})
+    return Done()
+
+
+@_do.register
 async def _(step: RemoveExtra, at: Situation) -> Done:
     """Only what a look shows to be a second one still; a list may be old, and people may have made use of it."""
     source = await _look(step.id, at)
@@ -306,7 +310,7 @@ async def _(step: WatchJob, at: Situation) -> Done:
             JOBS_ENDED.labels("lost").inc()
         return Done()
     memory.job = job
-    if job.state.current in ENDED:
+    if job.state.ended:
         memory.job_id, memory.look_due = None, True
         JOBS_ENDED.labels(job.state.current).inc()
         if at.resource.status.id in memory.asked:  # else an earlier process asked

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from imagesources.platform.models import Job
 
@@ -44,6 +45,7 @@ class Memory:
         ask_at: when the job, or without one the source, is to be asked for again.
         look_due: a job has ended, or a write had no answer, and the source has not been looked at since.
         job_written: when progress was last written to status.
+        over_at: when no create can arrive any more, as it was said; by the wall clock.
         answered: the value of the requestedAt annotation for which the platform was asked.
         corrections: when changes by other hands were corrected.
         sent: versions of Secrets that were sent and are not in status yet.
@@ -68,6 +70,7 @@ class Memory:
     ask_at: float = 0.0
     look_due: bool = False
     job_written: float = float("-inf")
+    over_at: datetime | None = None
     answered: str | None = None
     corrections: list[float] = field(default_factory=list)
     sent: Mapping[str, tuple[str, str]] | None = None

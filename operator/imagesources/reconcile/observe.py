@@ -5,7 +5,7 @@ from datetime import datetime
 
 from imagesources.hubs.hub import HubConnection
 from imagesources.hubs.inventory import Seen
-from imagesources.platform.models import Source, SourceState
+from imagesources.platform.models import JOB_FAILURES, Source, SourceState
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import Doubt, Observed, Record, Wanted
 from imagesources.reconcile.ports import Kubernetes
@@ -52,8 +52,9 @@ def settled_generation(resource: ImageSource) -> int:
 
     Ready alone would forget it with the first trouble, and what others change after that would pass for an edit.
     """
-    ready = (c for c in resource.status.conditions if c.type == ConditionType.READY and c.status == "True")
-    return max(resource.status.settled_generation or -1, *(c.observed_generation for c in ready), -1)
+    ready = resource.status.condition(ConditionType.READY)
+    at_ready = ready.observed_generation if ready and ready.status == "True" else -1
+    return max(resource.status.settled_generation or -1, at_ready)
 
 
 def write_pin(pin: Pin, uid: str) -> str:
@@ -95,6 +96,7 @@ def observe(
         job_failed=job_failed(resource, memory),
         dying=inventory.with_identifier(wanted.marker, SourceState.DELETING),
         new_secrets=_new_secrets(resource, wanted, memory, kube),
+        secrets_unknown=any(kube.secret_version(resource.metadata.namespace, name) is None for name in wanted.secrets),
         unconverged=memory.unconverged,
         look_asked=memory.look_due
         or resource.requested_at not in (None, resource.status.last_handled_reconcile_at, memory.answered),
@@ -123,8 +125,9 @@ def _outlived(seen: Seen | None, memory: Memory) -> bool:
 
 def job_failed(resource: ImageSource, memory: Memory) -> bool:
     """Tell whether the last job that was to delete the source ended without doing so."""
-    last = resource.status.job.state if resource.status.job else None
-    return (memory.job.state.current if memory.job else last) in {"error", "expired"}
+    if memory.job:
+        return memory.job.state.failed
+    return resource.status.job is not None and resource.status.job.state in JOB_FAILURES
 
 
 def doubt(resource: ImageSource, memory: Memory, now: float, *, settle: float, late: float) -> Doubt:
@@ -203,8 +206,8 @@ def _only_observes(resource: ImageSource) -> bool:
     return resource.spec.management_policy is ManagementPolicy.OBSERVE
 
 
-def _new_secrets(resource: ImageSource, wanted: Wanted, memory: Memory, kube: Kubernetes) -> bool:
+def _new_secrets(resource: ImageSource, wanted: Wanted, memory: Memory, kube: Kubernetes) -> frozenset[str]:
     sent = {secret.name: (secret.uid, secret.resource_version) for secret in resource.status.credentials or ()}
     sent |= memory.sent or {}
     known = {name: kube.secret_version(resource.metadata.namespace, name) for name in wanted.secrets}
-    return any(version is not None and version != sent.get(name) for name, version in known.items())
+    return frozenset(name for name, version in known.items() if version not in (None, sent.get(name)))

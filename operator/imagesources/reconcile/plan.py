@@ -4,12 +4,15 @@ Read top down: a resource that is being deleted, one that is only observed, one 
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from imagesources.platform.models import Source, SourceState
-from imagesources.reconcile.differences import access_differs, changes, differences, only_widens
+from imagesources.reconcile.differences import access_differs, camel_path, changes, differences, only_widens
 from imagesources.reconcile.model import (
+    CheckSecrets,
     Create,
     Delete,
+    Difference,
     Doubt,
     FindMarker,
     FinishCreate,
@@ -30,7 +33,7 @@ from imagesources.reconcile.model import (
     Wanted,
     WatchJob,
 )
-from imagesources.resources.conditions import Reason
+from imagesources.resources.conditions import Reason, counted
 
 PROOFS_OF_ABSENCE = 2
 """Empty answers to believe that a marker is not there: one may come from a stale list."""
@@ -42,6 +45,8 @@ MOST_CORRECTIONS = 3
 """Corrections of changes by other hands within a while, until the operator leaves them for a while."""
 
 DELETING = Problem(Reason.DELETING, "the platform is deleting the source")
+
+SUSPENDED = Problem(Reason.SUSPENDED, "spec.suspend is true; set it to false to go on")
 
 _OUTLIVED = Problem(
     Reason.JOB_FAILED,
@@ -56,15 +61,41 @@ def plan(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> St
         return _delete(wanted, record, observed, doubt)
     if wanted.observe_only:
         return _observe(wanted, record, observed, doubt)
-    if wanted.suspended and not observed.look_due and _matches(wanted, observed):
-        return Rest()
     if wanted.suspended:
-        return Wait(Problem(Reason.SUSPENDED, "spec.suspend is true; set it to false to go on"))
+        return _suspended(wanted, record, observed)
     if not record.intent:
         return Intend()
     if record.id is None:
         return _obtain(wanted, record, observed, doubt)
     return _keep(wanted, record, observed)
+
+
+def _suspended(wanted: Wanted, record: Record, observed: Observed) -> Step:
+    """Write nothing, but look, and say what would be written."""
+    source = observed.source
+    if record.id is None:
+        return Wait(SUSPENDED)
+    if observed.gone:
+        return Wait(_suspended_as("the source does not exist any more"))
+    if source is None or observed.look_asked:
+        return Look(record.id)
+    if source.identifier == wanted.marker or source.state.current is not SourceState.LIVE:
+        return Wait(SUSPENDED)
+    differing = differences(wanted, source)
+    if differing and not observed.direct and record.settled_generation == wanted.generation:
+        return Look(source.id)
+    if named := _named(differing, observed):
+        return Wait(_suspended_as(f"the source differs in {', '.join(named)}"), drift=differing)
+    return _rest(observed)
+
+
+def _suspended_as(what: str) -> Problem:
+    return replace(SUSPENDED, message=f"{SUSPENDED.message}; {what}")
+
+
+def _rest(observed: Observed, drift: tuple[Difference, ...] = ()) -> Step:
+    """Be content, if what the source has of a Secret could be sent again."""
+    return CheckSecrets() if observed.secrets_unknown else Rest(drift)
 
 
 def _obtain(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:
@@ -114,7 +145,9 @@ def _adopt(wanted: Wanted, observed: Observed) -> Step:
     if observed.adoptable is None:
         return Look(wanted.adopt_id or "")
     if len(observed.adoptable) != 1:
-        message = f"spec.adopt names {what}, which {len(observed.adoptable)} live sources have; exactly one must"
+        number = len(observed.adoptable)
+        have = f"{counted(number, 'live source')} {'have' if number > 1 else 'has'}"
+        message = f"spec.adopt names {what}, which {have}; exactly one must"
         return Wait(Problem(Reason.ADOPTION_FAILED, message, permanent=True))
     (source,) = observed.adoptable
     return _objection(wanted, source, observed.claimant) or SaveId(source, adopted=True)
@@ -130,7 +163,7 @@ def _observe(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -
         return Look(record.id)
     if record.finalizer and (record.adopted or doubt.clear):
         return Release()  # it was managed before, and nothing that it may have created is on its way
-    return Rest(drift=_drift(wanted, observed.source))
+    return Rest(differences(wanted, observed.source))
 
 
 def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
@@ -139,7 +172,8 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
     if observed.gone:
         if wanted.correct_drift and not record.adopted:
             return ForgetId()
-        message = f"source {record.id} was deleted on the platform; delete this resource or create another"
+        way_out = "create another" if record.adopted else "set spec.driftPolicy to Correct to have it created again"
+        message = f"source {record.id} was deleted on the platform; delete this resource, or {way_out}"
         return Wait(Problem(Reason.SOURCE_GONE, message, permanent=True))
     if extra := _first_extra(observed.carriers, {record.id, *observed.asked}):
         return RemoveExtra(extra.id)
@@ -174,40 +208,46 @@ def _write(wanted: Wanted, record: Record, observed: Observed, source: Source) -
     settled = record.settled_generation == wanted.generation
     if settled and not wanted.correct_drift:
         return _report(wanted, observed, source)
-    changed = changes(wanted, source, new_secrets=observed.new_secrets)
+    changed = changes(wanted, source, new_secrets=bool(observed.new_secrets))
     access = wanted.access if access_differs(wanted.access, source) else None
     if not changed and not access:
-        return Rest()
+        return _rest(observed)
     drift = settled and not observed.new_secrets
     if drift and not observed.direct:
         return Look(source.id)
+    differing = differences(wanted, source)
+    named = _named(differing, observed)
     if drift and observed.corrections >= MOST_CORRECTIONS:
-        return Wait(_changed_elsewhere(wanted, source))
+        return Wait(_changed_elsewhere(named), drift=differing)
     if observed.unconverged >= MOST_UNCONVERGED:
-        paths = ", ".join(path for path, _, _ in _drift(wanted, source))
-        message = f"the platform answers with other values than were written for {paths}; write them as it has them"
-        return Wait(Problem(Reason.DRIFT_NOT_CONVERGING, message, permanent=True))
+        message = f"the platform answers with other values than were written for {', '.join(named)}; write them as it "
+        return Wait(Problem(Reason.DRIFT_NOT_CONVERGING, f"{message}has them", permanent=True), drift=differing)
     if access and not (changed and only_widens(source.acl, access.acl)):
         return UpdateAccess(source.id, access, drift)
     rotation = not changes(wanted, source, new_secrets=False)
-    return Update(source.id, changed, drift, rotation)
+    return Update(source.id, changed, drift, rotation, tuple(name for name in named if name != "acl"))
 
 
 def _report(wanted: Wanted, observed: Observed, source: Source) -> Step:
     """Leave what others changed; a Secret's new value alone is sent, with the whole origin that it belongs to."""
     if observed.new_secrets:
-        return Update(source.id, {"origin": wanted.fields["origin"]}, rotation=True)
-    drift = _drift(wanted, source)
-    return Look(source.id) if drift and not observed.direct else Rest(drift=drift)
+        return Update(source.id, {"origin": wanted.fields["origin"]}, rotation=True, named=_named((), observed))
+    drift = differences(wanted, source)
+    return Look(source.id) if drift and not observed.direct else _rest(observed, drift)
 
 
-def _changed_elsewhere(wanted: Wanted, source: Source) -> Problem:
-    paths = ", ".join(path for path, _, _ in _drift(wanted, source))
+def _changed_elsewhere(named: Iterable[str]) -> Problem:
     message = (
-        f"other hands keep changing {paths}; let one side manage the source, or set driftPolicy to Report. "
+        f"other hands keep changing {', '.join(named)}; let one side manage the source, or set driftPolicy to Report. "
         "The operator corrects it again later"
     )
     return Problem(Reason.CHANGED_ELSEWHERE, message)
+
+
+def _named(differing: Iterable[Difference], observed: Observed) -> tuple[str, ...]:
+    """Name what is to be written, for people: fields as spec has them, and Secrets."""
+    secrets = ", ".join(sorted(observed.new_secrets))
+    return (*(camel_path(path) for path, _, _ in differing), *([f"origin (Secret {secrets})"] if secrets else []))
 
 
 def _delete(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) -> Step:
@@ -268,17 +308,3 @@ def _objection(wanted: Wanted, source: Source, claimant: str | None) -> Wait | N
         message = f"source {source.id} has type {source.type}, spec.type says {wanted.type}; a type cannot change"
         return Wait(Problem(Reason.TYPE_MISMATCH, message, permanent=True))
     return None
-
-
-def _drift(wanted: Wanted, source: Source) -> tuple[tuple[str, object, object], ...]:
-    found = differences(wanted, source)
-    if access_differs(wanted.access, source):
-        found += (("acl", wanted.access, source.acl),)
-    return found
-
-
-def _matches(wanted: Wanted, observed: Observed) -> bool:
-    source = observed.source
-    if source is None or observed.gone or source.identifier == wanted.marker:
-        return False
-    return not changes(wanted, source, new_secrets=observed.new_secrets) and not access_differs(wanted.access, source)

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from imagesources.resources.base import Model, Resource, Rule, exactly_one, matching
-from imagesources.resources.conditions import Condition
+from imagesources.resources.conditions import Status
 from imagesources.resources.fields import Duration, Name, ObjectId, SecretKeyRef
-from imagesources.resources.imagesource import Acl
+from imagesources.resources.imagesource import Acl, acl_rules
 from imagesources.resources.meta import Metadata
 
 OFFICIAL_URL = "https://api.cycle.io"
@@ -83,6 +83,12 @@ _SAME_PLACE = (
 )
 
 
+class MaximumAcl(Acl):
+    """The most that access lists may grant."""
+
+    rules: ClassVar = acl_rules("maximumAcl", "the most that each may be given; {} is nobody", "for no limit")
+
+
 class HubSpec(Model):
     """The connection and what it is allowed to do."""
 
@@ -108,7 +114,7 @@ class HubSpec(Model):
         description="Identifier of the role of the API key. Given, an access list that takes manage from it is "
         "refused, as it would lock the operator out.",
     )
-    maximum_acl: Acl | None = Field(
+    maximum_acl: MaximumAcl | None = Field(
         None, description="The most that the access list of a source may grant. Absent: no limit."
     )
     allow_source_ids: bool = Field(
@@ -168,7 +174,9 @@ class SourceCounts(Model):
     drifted: int = Field(0, description="Sources that differ from their ImageSource.")
     failed: int = Field(0, description="ImageSources that are not Ready.")
     unmanaged: int = Field(0, description="Sources on the platform that no ImageSource has, in whatever namespace.")
-    unmanaged_names: tuple[str, ...] = Field((), description="The first few of the unmanaged sources, by name.")
+    unmanaged_names: tuple[str, ...] = Field(
+        (), description="The first few of the unmanaged sources, as identifier (id): several may have one identifier."
+    )
     strays: tuple[str, ...] = Field(
         (), description="Sources that were created for an ImageSource that is gone, by id; never deleted by itself."
     )
@@ -201,10 +209,9 @@ class Counted(Model):
     release: str = Field("", description="spec.releaseBrake at that time: a release begins to count anew.")
 
 
-class HubStatus(Model):
+class HubStatus(Status):
     """What the operator knows of the hub."""
 
-    observed_generation: int = Field(-1, description="The newest generation that the operator has looked at.")
     hub_id: str | None = Field(None, description="Id of the hub on the platform.")
     url: str | None = Field(None, description="Where it is reached; for an embedded platform its instance.")
     capabilities: tuple[Capability, ...] | None = Field(
@@ -215,7 +222,6 @@ class HubStatus(Model):
     counted: dict[str, Counted] | None = Field(
         None, description="What the brake has counted, by shard of the operator: a restarted one goes on from there."
     )
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field((), description="How the hub is.")
 
 
 class Hub(Resource):

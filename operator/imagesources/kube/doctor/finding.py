@@ -32,11 +32,6 @@ class Finding:
     remedy: str = ""
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 source``, ``2 sources``; 0 is ``no source``."""
-    return f"{number or 'no'} {noun}{'s' if number > 1 else ''}"
-
-
 def listed(names: Iterable[str]) -> str:
     """Write the first few of many names."""
     every: Sequence[str] = sorted(names)

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 
 from imagesources.hubs.hub import HubKey, hub_name
 from imagesources.hubs.trouble import trouble_listing
-from imagesources.kube.doctor.finding import Finding, Level, counted, listed
+from imagesources.kube.doctor.finding import Finding, Level, listed
 from imagesources.kube.doctor.reader import Reader
 from imagesources.kube.reach import UnusableHubError, how_to_reach
 from imagesources.platform.client import Limits, PlatformClient
 from imagesources.platform.errors import PlatformError
-from imagesources.resources.conditions import ConditionType, Reason
+from imagesources.resources.conditions import ConditionType, Reason, counted
 from imagesources.resources.hub import Hub
 from imagesources.settings import Settings
 
