@@ -232,9 +232,14 @@ def test_host_policy_allows(policy: HostPolicy, url: str) -> None:
     assert policy.objection(url) == ""
 
 
-def test_creating_a_client_does_nothing() -> None:
-    """A client needs no event loop until its first call."""
-    PlatformClient(Connection("https://api.cycle.io", HUB_ID, KEY), HostPolicy())
+async def test_creating_a_client_does_nothing() -> None:
+    """A client is made where no event loop is, connects to nothing, and works in the loop of its first call."""
+    async with hostile(always(ONE)) as server:
+        client = await asyncio.to_thread(client_of, server)
+        assert server.connections == 0
+        async with client:
+            await client.get_source(SOURCE_ID)
+        assert server.connections == 1
 
 
 async def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
