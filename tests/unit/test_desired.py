@@ -11,8 +11,9 @@ from tests.support.builders import MARKER, ORIGIN, image_source, source
 from tests.support.documents import SOURCE_ID
 from tests.support.origins import ORIGINS, OTHER_ID, REF
 
+from imagesources.platform.identifiers import tokenize
 from imagesources.platform.models import Acl, AclEntry
-from imagesources.reconcile.desired import desire, secrets_of, tokenize
+from imagesources.reconcile.desired import desire, secrets_of
 from imagesources.reconcile.differences import changes, differences
 from imagesources.reconcile.model import Access, FromSecret, Problem, Wanted
 from imagesources.reconcile.plan import create_body

@@ -1,6 +1,5 @@
 """Stage 1: what a resource asks for, in the API's form. Pure."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -8,6 +7,7 @@ from typing import Any
 
 from pydantic import alias_generators
 
+from imagesources.platform.identifiers import tokenize
 from imagesources.reconcile.model import Access, FromSecret, Json, Problem, Wanted, acl_of
 from imagesources.resources import marker
 from imagesources.resources.conditions import Reason
@@ -32,11 +32,6 @@ class _UnusableError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
-
-
-def tokenize(name: str) -> str:
-    """Make an identifier of a name, as the platform does: ``My Container`` gives ``my-container``."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def secrets_of(value: object) -> frozenset[str]:
