@@ -156,7 +156,7 @@ def test_default_hub(ward: Scene, tmp_path: Path) -> None:
     path = tmp_path / "hub.yaml"
     path.write_text(json.dumps({"spec": {"platform": spec["platform"]}}))
     assert visit(ward, f"--default-hub={path}").at("hub", "warn") == []
-    path.write_text(json.dumps({"spec": {"platform": spec["platform"] | {"hubId": "5f" * 12}}}))
+    path.write_text(json.dumps({"spec": {"platform": spec["platform"] | {"hubId": "a1" * 12}}}))
     (message,) = visit(ward, f"--default-hub={path}").at("hub", "warn")
     assert message.endswith("/default differs from the installation's in spec.platform")
 

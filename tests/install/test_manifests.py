@@ -52,6 +52,18 @@ def test_accepted(cluster: Cluster, name: str, flags: tuple[str, ...]) -> None:
     assert "managed-by" not in path.read_text()
 
 
+def test_own_image(cluster: Cluster) -> None:
+    """The documented command puts another image in the place of the one that nobody can pull, and no more."""
+    page = ROOT.joinpath("docs", "install.md").read_text()
+    (command,) = re.findall(r"^(sed .*install\.yaml) \|$", page, re.MULTILINE)
+    before = [each for each in yaml.safe_load_all(MANIFESTS.joinpath("install.yaml").read_text()) if each]
+    after = [each for each in yaml.safe_load_all(typed(cluster, command).stdout) if each]
+    ((old, new),) = [(one, two) for one, two in zip(before, after, strict=True) if one != two]
+    (container,) = old["spec"]["template"]["spec"]["containers"]
+    container["image"] = f"registry.example.com/{container['image']}"
+    assert old == new
+
+
 def test_namespaced_needs_no_rights_to_the_cluster() -> None:
     """The namespaced installation holds nothing of the cluster but the namespace itself."""
     objects = [each for each in yaml.safe_load_all(MANIFESTS.joinpath("namespaced.yaml").read_text()) if each]
