@@ -64,6 +64,21 @@ CASES = {
     "suspended with other access": Case(
         (Reason.SUSPENDED, False), wanted={"suspended": True, "access": access()}, observed={"direct": True}
     ),
+    "suspended and drifted, reported": Case(
+        Rest(drift=(("name", "New", "Web"),)),
+        wanted={"suspended": True, "fields": NEW_NAME, "correct_drift": False},
+        observed={"direct": True},
+    ),
+    "suspended and drifted, reported, with a new secret": Case(
+        (Reason.SUSPENDED, False),
+        wanted={"suspended": True, "fields": NEW_NAME, "correct_drift": False},
+        observed=NEW_SECRET | {"direct": True},
+    ),
+    "suspended and edited, reported": Case(
+        (Reason.SUSPENDED, False),
+        wanted={"suspended": True, "fields": NEW_NAME, "correct_drift": False},
+        record=EDITED,
+    ),
     "suspended with a new secret": Case((Reason.SUSPENDED, False), wanted={"suspended": True}, observed=NEW_SECRET),
     "suspended, a secret unknown": Case(
         CheckSecrets(), wanted={"suspended": True}, observed={"secrets_unknown": True}

@@ -82,8 +82,11 @@ def _suspended(wanted: Wanted, record: Record, observed: Observed) -> Step:
     if source.identifier == wanted.marker or source.state.current is not SourceState.LIVE:
         return Wait(SUSPENDED)
     differing = differences(wanted, source)
-    if differing and not observed.direct and record.settled_generation == wanted.generation:
+    settled = record.settled_generation == wanted.generation
+    if settled and differing and not observed.direct:
         return Look(source.id)
+    if settled and not wanted.correct_drift and not observed.new_secrets:
+        return _rest(observed, differing)
     if named := _named(differing, observed):
         return Wait(_suspended_as(f"the source differs in {', '.join(named)}"), drift=differing)
     return _rest(observed)

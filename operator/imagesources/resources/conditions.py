@@ -22,8 +22,14 @@ class ConditionType(StrEnum):
 
     meaning: str
 
-    READY = "Ready", "True: the source on the platform was seen to be what this generation of the spec says."
-    SYNCED = "Synced", "True: the definition on the platform equals the spec. False: somebody changed it."
+    READY = (
+        "Ready",
+        "True: the source was seen to be what this generation of the spec says, but for what policies leave.",
+    )
+    SYNCED = (
+        "Synced",
+        "True: the definition on the platform equals the spec. Unknown: it was not compared.",
+    )
     ACCESS_SYNCED = "AccessSynced", "True: the access list on the platform equals spec.acl."
     RECONCILING = "Reconciling", "Work is under way or will be tried again."
     STALLED = "Stalled", "Nothing will get better until somebody changes something."
