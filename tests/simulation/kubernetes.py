@@ -10,6 +10,7 @@ from tests.simulation.schedule import Schedule
 from tests.simulation.values import Json
 
 from imagesources.reconcile.ports import Conflict, KubernetesError, Secret, Vanished
+from imagesources.reconcile.ports import Key as SourceKey
 
 TIMEOUT = 30.0
 """Seconds that the client waits for an answer."""
@@ -29,11 +30,14 @@ class Caller(Protocol):
     async def crash(self) -> None:
         """End here and now."""
 
-    def later(self, what: Callable[[], object]) -> None:
-        """Let something happen when the sender has given it up, whatever becomes of it."""
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
+        """Let a request arrive some time after so many seconds, whatever becomes of its sender."""
 
     async def awake(self) -> None:
         """Wait while the process is frozen."""
+
+    def generation_of(self, key: SourceKey, uid: str) -> int:
+        """Tell the newest generation of a resource that it knows; 0: it does not know it."""
 
 
 class SimulatedApi:
@@ -86,17 +90,17 @@ class SimulatedApi:
             case Fault.CRASH_BEFORE:
                 await caller.crash()
             case Fault.CRASH_DURING:
-                caller.later(apply)
+                caller.later(0.0, apply)
                 await caller.crash()
             case Fault.CONFLICT:
                 raise Conflict("409")
             case Fault.LOST | Fault.LATE:
                 if fault is Fault.LATE:
-                    caller.later(apply)
+                    caller.later(TIMEOUT, apply)
                 await asyncio.sleep(TIMEOUT)
                 raise KubernetesError("no answer in time")
             case Fault.DUPLICATED:
-                caller.later(apply)
+                caller.later(0.0, apply)
         answer = apply()
         if fault is Fault.CRASH_AFTER:
             await caller.crash()
