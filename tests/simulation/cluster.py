@@ -97,6 +97,10 @@ class Apiserver:
         body = self._put("MODIFIED", plural, body | {"metadata": body["metadata"] | {"finalizers": []}})
         self._collect(plural, body)
 
+    def wipe(self, plural: str, name: str) -> None:
+        """The status of an object is lost."""
+        self._put("MODIFIED", plural, self.objects[plural, name] | {"status": {"observedGeneration": -1}})
+
     def patch(self, plural: str, name: str, change: Json, *, status: bool) -> Json:
         """A merge patch with its preconditions, as the apiserver applies it."""
         body = self.objects.get((plural, name))

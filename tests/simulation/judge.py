@@ -36,6 +36,7 @@ class Judge:
         operators: tells how many run.
         lives: what is known of each resource, by uid.
         foreign: sources that are not ours, as they were made: nobody here may touch them.
+        removed: sources that were to be deleted, or that others have deleted.
         strays: sources made by a request that arrived later than the operator can wait.
         traffic: watches the requests as such.
     """
@@ -46,6 +47,7 @@ class Judge:
     lives: dict[str, Life] = field(default_factory=dict)
     foreign: dict[str, Json] = field(default_factory=dict)
     strays: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     traffic: Traffic = field(default_factory=Traffic)
     _crowded: set[Request] = field(default_factory=set)
     _answered: set[Request] = field(default_factory=set)
@@ -98,13 +100,14 @@ class Judge:
         """Others have changed or deleted a source: what operators know of it is old."""
         source = self.platform.sources[source_id]
         self._touched.add(source_id)
+        if source["state"]["current"] == "deleted":
+            self.removed.add(source_id)
         if source_id in self.foreign:
             self.foreign[source_id] = source
         for uid, life in self.lives.items():
             if life.adopted == source_id or self.platform.posted[source_id] == MARKER_PREFIX + uid:
                 life.outdated = True
                 life.late_acls[source_id] = source["acl"]
-                life.removed |= {source_id} if source["state"]["current"] == "deleted" else set()
         self.platform_changed()
 
     def begun(self, caller: Caller, request: Request) -> float:
@@ -212,7 +215,7 @@ class Judge:
         heard = [g for g, at in life.edited.items() if g <= known and at < self._now() - _HEARD_OF]
         orphaning = life.is_orphaning(max([made.generation, *heard]))
         must(not (dying and orphaning), f"I2: {life.name} is to leave its source, which is to be deleted")
-        life.removed.add(request.subject)
+        self.removed.add(request.subject)
 
     def _rivals(self, caller: Caller, request: Request, spec: Json) -> list[str]:
         """Sources of others that the newest list has shown, and that a resource without an answer may mean."""
@@ -248,7 +251,7 @@ class Judge:
         """I9: Ready at a generation says that the platform was seen to match it."""
         source_id = body["status"].get("id")
         if source_id and body["status"].get("adopted") and life.adopted != source_id:
-            life.adopted, life.unsure = source_id, source_id in self._touched
+            life.adopted, life.unsure = source_id, source_id in self._touched | self.removed
             life.given[source_id] = self.platform.sources[source_id]["acl"]
             self.platform_changed()
         for condition in body["status"].get("conditions", ()):
@@ -260,11 +263,12 @@ class Judge:
     def _gone(self, uid: str, life: Life, body: Json) -> None:
         """I2, I3: the finalizer goes when nothing of ours is left, or what is to be left is there."""
         life.gone = True
-        life.orphaned = life.forced or life.is_orphaning(max(life.specs))
+        forced = life.forced or (life.wiped and not body["status"].get("id"))
+        life.orphaned = forced or life.is_orphaning(max(life.specs))
         left = [(s["id"], s["state"]["current"]) for s in self.own(uid) if s["id"] not in self.strays]
         must(life.orphaned or not left, f"I3: {life.name} is gone, its sources are not: {left}")
         kept = self.platform.sources.get(body["status"].get("id", ""))
-        if life.orphaned and not life.forced and kept and kept["id"] not in life.removed:
+        if life.orphaned and not forced and kept and kept["id"] not in self.removed:
             must(kept["state"]["current"] == "live", f"I2: {life.name} was to leave its source, which is gone")
 
     def final(self) -> None:

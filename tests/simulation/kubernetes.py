@@ -85,7 +85,7 @@ class SimulatedApi:
             return server.patch(plural, name, body, status=status)
 
         if fault in _NEVER_SENT:
-            raise KubernetesError(str(fault))
+            raise self._failure(fault)
         match fault:
             case Fault.CRASH_BEFORE:
                 await caller.crash()
@@ -147,8 +147,11 @@ class SimulatedApi:
         if fault is Fault.LOST:
             await asyncio.sleep(TIMEOUT)
         if fault not in (Fault.NONE, Fault.STALE):
-            raise KubernetesError(str(fault))
+            raise self._failure(fault)
         return fault
+
+    def _failure(self, fault: Fault) -> KubernetesError:
+        return KubernetesError(str(fault), self._caller.schedule.asked_to_wait() if fault is Fault.LIMITED else 0.0)
 
 
 _NEVER_SENT = (Fault.NOT_SENT, Fault.SERVER_ERROR, Fault.LIMITED)

@@ -22,11 +22,11 @@ class Life:
         gone: whether it is gone.
         orphaned: whether it is gone and its source was to stay.
         forced: whether a person has taken its finalizer away, and it has none since.
-        removed: sources that were to be deleted, or that others have deleted.
+        wiped: whether its status was lost once.
         excused: sources that may be there beside another: nobody could know of them when they, or that, were made.
         hidden: looks for its marker that did not show a source that was there, since the last create.
         outdated: whether what an operator knew may have been older than what the platform had.
-        unsure: whether it took over a source that others have changed before.
+        unsure: whether it took over a source that was changed or deleted before: a list of then may show it still.
         given: access lists with which sources were taken over, until the first of its own.
         late_acls: those that came with requests held up on the way, or from others, until the next of its own.
         shown: sources that have content of its own.
@@ -43,7 +43,7 @@ class Life:
     gone: bool = False
     orphaned: bool = False
     forced: bool = False
-    removed: set[str] = field(default_factory=set)
+    wiped: bool = False
     excused: set[str] = field(default_factory=set)
     hidden: int = 0
     outdated: bool = False

@@ -21,7 +21,7 @@ ACLS: tuple[Json, ...] = (
 )
 
 _EDITS = ("edit", "acl", "acl and content", "orphan", "suspend", "resume", "report", "move")
-_TO_ONE = (*_EDITS, "edit", "delete", "delete", "drift", "vanish", "share there", "unhold", "restore")
+_TO_ONE = (*_EDITS, "edit", "delete", "delete", "drift", "vanish", "share there", "unhold", "restore", "wipe")
 _TO_ALL = (
     "recreate", "second operator", "kill", "freeze", "rotate key", "lose secret", "delete hub", "replace hub",
     "delete namespace",
@@ -111,6 +111,10 @@ def _to_one(world: World, what: str, body: Json, dice: Random) -> None:
         world.server.delete(SOURCES, name)
     elif what == "restore":
         _restore(world, body)
+    elif what == "wipe":
+        if "adopt" not in spec and own and own[0]["identifier"] == spec.get("identifier"):  # else nothing shows it
+            life.wiped, life.settled = True, 0
+            world.server.wipe(SOURCES, name)
     elif what == "unhold":
         life.forced = True
         world.server.strip(SOURCES, name)
@@ -264,10 +268,13 @@ def _attend(world: World) -> None:
         stalled = {c["type"]: c for c in body["status"].get("conditions", ())}.get("Stalled", {})
         if stalled.get("reason") == "MayAlreadyExist":
             adopt = {"policy": "Never"}
-            if world.schedule.people.random() < 0.5:
+            if world.judge.lives[body["metadata"]["uid"]].wiped or world.schedule.people.random() < 0.5:
                 adopt = {"id": stalled["message"].split()[1]}
             world.disturbed()
             world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": adopt})
+        elif stalled.get("reason") == "SourceGone":
+            world.disturbed()
+            world.server.delete(SOURCES, body["metadata"]["name"])
     world.call_later(50.0, lambda: _attend(world))
 
 
