@@ -45,9 +45,8 @@ def main() -> int:
         importlib.import_module(library)
     begun = monotonic()
     chosen = [mutant for mutant in mutants() if arguments.only in mutant.name]
-    trials = [
-        (mutant, arguments.source, not arguments.simulator) for mutant in ([] if arguments.only else [None]) + chosen
-    ]
+    whole = [] if arguments.only else [None]
+    trials = [(mutant, arguments.source, not arguments.simulator) for mutant in whole + chosen]
     with multiprocessing.get_context("fork").Pool(arguments.jobs, maxtasksperchild=1) as pool:
         results = pool.imap(_try, trials, chunksize=1)
         verdicts = [show(Verdict(mutant, *result)) for (mutant, *_), result in zip(trials, results, strict=True)]

@@ -27,8 +27,8 @@ COPIED = ("operator", "tests/unit", "tests/support", "tests/simulation")
 
 OF_THE_ENGINE = (
     "brake", "budget", "cache", "desired", "differences", "directory", "engine", "events", "execute", "failures",
-    "guard", "handlers", "hub_connection", "hub_controller", "inventory", "lists", "merge_patch", "observe", "plan", "port", "queue", "secrets",
-    "status",
+    "guard", "handlers", "hub_connection", "hub_controller", "inventory", "lists", "merge_patch", "observe", "plan",
+    "port", "queue", "secrets", "status",
 )  # fmt: skip
 """How the names of the unit tests begin that concern the engine."""
 

@@ -119,7 +119,10 @@ def _to_one(world: World, what: str, body: Json, dice: Random) -> None:
         life.forced = True
         world.server.strip(SOURCES, name)
     elif what in _EDITS:
-        if changed := _edit(world, what, name, spec, dice):
+        changed = _edit(world, what, name, spec, dice)
+        if life.wiped:
+            changed.pop("identifier", None)  # nothing would show any more that it has a source
+        if changed:
             world.server.edit(SOURCES, name, spec=spec | changed)
     elif own and (what != "vanish" or own[0]["id"] != life.adopted) and (what != "share there" or "acl" in spec):
         changed = {"drift": {"origin": {"type": "none"}}, "share there": {"acl": None}, "vanish": {}}[what]

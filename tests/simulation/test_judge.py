@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.simulation.cluster import SOURCES
+from tests.simulation.cluster import HUBS, SOURCES
 from tests.simulation.faults import Fault, Site
 from tests.simulation.people import foreign_twin, spec_of
 from tests.simulation.play import play
@@ -257,6 +257,21 @@ def test_i10_ahead_of_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imagesources.hubs.budget.CallBudget.pause", lambda *_: None)
     with pytest.raises(AssertionError, match="I10"):
         judged(CANONICAL["create"].act, (Site.INVENTORY, Fault.LIMITED))
+
+
+def test_i10_ahead_of_retry_after_by_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that forgets what the platform has asked for with the connection that it was asked of."""
+
+    async def act(world: World) -> None:
+        await CANONICAL["create"].act(world)
+        await asyncio.sleep(1.0)
+        world.server.strip(HUBS, "default")
+        world.server.delete(HUBS, "default")
+        world.server.create(HUBS, "default", spec=hub_spec("default"))
+
+    monkeypatch.setattr("imagesources.hubs.budget.CallBudget.paused_until", 0.0, raising=False)
+    with pytest.raises(AssertionError, match="I10"):
+        judged(act, (Site.INVENTORY, Fault.LIMITED))
 
 
 def test_convergence_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from contextvars import copy_context
 
 from tests.simulation.cluster import HUBS, SECRETS, SOURCES, Apiserver
 from tests.simulation.convergence import Convergence
-from tests.simulation.faults import Site
+from tests.simulation.faults import Fault, Site
 from tests.simulation.judge import Judge
 from tests.simulation.kubernetes import SimulatedApi
 from tests.simulation.network import Network, Nobody, Observer
@@ -213,7 +213,8 @@ class World:
         """I8: what is settled is left alone; a Hub says after the next list, for a last time, how its sources are."""
         writes, platform = self.server.writes, len(self.platform.writes)
         began = len(writes)
-        await asyncio.sleep(LONGEST_PAUSE + 250.0)
+        waits = any(fault is Fault.LIMITED for _, _, fault in self.schedule.drawn)
+        await asyncio.sleep(250.0 + (LONGEST_PAUSE if waits else 0.0))
         of_sources = [write for write in writes[began:] if write[0] == SOURCES]
         assert not of_sources, f"I8: writes at rest: {of_sources}"
         began = len(writes)
