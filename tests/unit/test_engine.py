@@ -263,6 +263,19 @@ def test_first_memory(status: dict[str, Any], clear: bool) -> None:
     assert in_virtual_time(remember()).clear is clear
 
 
+def test_first_memory_counts_from_the_first_look() -> None:
+    """What an earlier process has sent may arrive for as long after the first look as if it had been sent then."""
+    scene = Scene(intended())
+    scene.engine.memories.clear()
+
+    async def remember() -> tuple[float, float]:
+        await asyncio.sleep(1000.0)
+        return asyncio.get_running_loop().time(), scene.engine.remember(intended()).attempted
+
+    now, attempted = in_virtual_time(remember())
+    assert attempted == now
+
+
 def test_forget() -> None:
     """What is known of a resource that is gone is dropped."""
     scene = Scene(intended())

@@ -80,6 +80,15 @@ async def test_create_unanswered() -> None:
     assert at.memory.attempted >= begun
 
 
+async def test_create_answered_with_what_was_there() -> None:
+    """An answer that names a source known under another identifier is none: that source is not ours."""
+    at = situation({"create": [source(id=ID, identifier=MARKER)]}, memory=Memory(attempted=-100.0, clear=True))
+    at.learn(source(id=ID, identifier="web"))
+    done = await execute(create(), at)
+    assert done.failure and done.failure.unknown
+    assert (at.memory.unsaved_id, at.memory.clear) == (None, False)
+
+
 async def test_create_cut_short() -> None:
     """A pass that ends in the midst of a create leaves the doubt behind."""
     at = situation({"create": [_Ends()]}, memory=Memory(attempted=-100.0, clear=True))

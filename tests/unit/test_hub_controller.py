@@ -1,11 +1,11 @@
 """Hubs that change, or go, while something is under way for them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
-from tests.support.builders import NOW, hub_connection, hub_resource, image_source, source, source_id
+from tests.support.builders import NOW, PIN, hub_connection, hub_resource, image_source, source, source_id
 from tests.support.clock import in_virtual_time
 
 from imagesources.hubs.directory import Entry, HubDirectory
@@ -15,8 +15,10 @@ from imagesources.kube.hub_status import describe, turn
 from imagesources.kube.hubs import HubController
 from imagesources.reconcile.engine import Next
 from imagesources.reconcile.ports import Happening, KubernetesError, Vanished
+from imagesources.resources import HUB_FINALIZER
 from imagesources.resources.conditions import Condition, ConditionType, Reason
 from imagesources.resources.hub import Hub, HubStatus
+from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 
 Json = dict[str, Any]
@@ -40,12 +42,25 @@ def hub(version: int, uid: str = "uid-of-default", **spec: Any) -> Hub:
 class Api:
     """An apiserver whose answers a test gives, each with what happens meanwhile."""
 
-    def __init__(self, *, patched: Hub | None = None, meanwhile: Callable[[], object] = lambda: None) -> None:
-        self.patched, self.meanwhile = patched, meanwhile
+    def __init__(
+        self,
+        *,
+        patched: Hub | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+        sources: Iterable[ImageSource] = (),
+    ) -> None:
+        self.patched, self.meanwhile, self.sources = patched, meanwhile, sources
+        self.writes: list[Json] = []
 
-    async def patch(self, *_about: Any, **_more: Any) -> Json:
+    async def list(self, _plural: str, _namespace: str | None) -> AsyncIterator[Json]:
+        """See ``KubernetesApi``."""
+        for resource in self.sources:
+            yield resource.to_json()
+
+    async def patch(self, _plural: str, _namespace: str, _name: str, body: Json, **_more: Any) -> Json:
         """See ``KubernetesApi``."""
         self.meanwhile()
+        self.writes.append(body)
         if self.patched is None:
             raise Vanished("404")
         return self.patched.to_json()
@@ -104,6 +119,24 @@ def test_gone_while_it_is_connected() -> None:
     api.meanwhile = lambda: made._forget(KEY)
     assert in_virtual_time(made.reconcile(KEY)) == Next()
     assert (made.hubs, made.connected, made.directory.entries) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_hub_is_held_for_what_the_cache_does_not_have(needed: bool) -> None:
+    """A Hub that is deleted is let go when the apiserver, and not the cache alone, has no source of it."""
+    status = {"hub": PIN.to_json()}
+    api = Api(sources=[image_source(status=status)] if needed else [])
+    dying = hub(2)
+    metadata = dying.metadata.model_copy(update={"deletion_timestamp": NOW, "finalizers": (HUB_FINALIZER,)})
+    dying = dying.model_copy(update={"metadata": metadata})
+    made = controller(api, dying)
+
+    async def hold() -> None:
+        made.directory.connect(KEY, dying, hub_connection())
+        await made._hold(KEY, dying)
+
+    in_virtual_time(hold())
+    assert [body["metadata"]["finalizers"] for body in api.writes] == ([] if needed else [[]])
 
 
 def test_no_write_through_a_hub_that_is_gone() -> None:
