@@ -98,6 +98,7 @@ def test_crds_outlive_deletions(control_plane: ControlPlane) -> None:
 def _documented() -> tuple[str, str, str]:
     """How to leave, as the page about installing says: ask, delete, and delete the CRDs as well."""
     page = ROOT.joinpath("docs", "install.md").read_text()
-    leave, whole = re.findall(r"```sh\n(.*?)\n```", page.partition("Before you delete what you applied")[2], re.DOTALL)
+    part = page.partition("Before you delete what you applied")[2].partition("\n## ")[0]
+    leave, whole = re.findall(r"```sh\n(.*?)\n```", part, re.DOTALL)
     asks, leaves = leave.splitlines()
     return asks, leaves, whole
