@@ -374,7 +374,8 @@ def test_deleted_while_suspended(stage: Scene) -> None:
     stage.edit("robbed", suspend=True)
     stage.ready("robbed")
     stage.platform("DELETE", f"{SOURCES}/{source_id}")
-    assert "does not exist any more" in stage.reason("robbed", "Suspended", "Synced").message
+    gone = "does not exist any more"
+    wait_for(lambda: gone in stage.reason("robbed", "Suspended", "Synced").message, what="the end of the source")
     assert stage.status("robbed")["state"] == "deleted"
     stage.edit("robbed", suspend=False)
     wait_for(lambda: stage.status("robbed").get("id", source_id) != source_id, what="another source")
