@@ -180,13 +180,13 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
         return Wait(Problem(Reason.SOURCE_GONE, message, permanent=True))
     if extra := _first_extra(observed.carriers, {record.id, *observed.asked}):
         return RemoveExtra(extra.id)
-    if wanted.adopt_id not in (None, record.id) or (wanted.adopt_identifier and not record.adopted):
-        return Wait(_other_adoption(record))
     source = observed.source
     if source is None or observed.look_asked:
         return Look(record.id)
     if not record.saved:
         return SaveId(source)
+    if wanted.adopt_id not in (None, record.id) or (wanted.adopt_identifier and not record.adopted):
+        return Wait(_other_adoption(record))
     if source.state.current is not SourceState.LIVE:
         if source.identifier == wanted.marker:
             return ForgetId()  # a second one that was removed: nobody waits for its end
