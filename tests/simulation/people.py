@@ -263,6 +263,14 @@ async def _repair(world: World) -> None:
             _need_secret(world)
             _need_hubs(world)
         await asyncio.sleep(100.0)
+    _keep_hubs(world)
+
+
+def _keep_hubs(world: World) -> None:
+    """A Hub that was deleted before may go only now, between two resources of which one was restored."""
+    if world.server.of(SOURCES):
+        _need_hubs(world)
+    world.call_later(100.0, lambda: _keep_hubs(world))
 
 
 def _attend(world: World) -> None:
