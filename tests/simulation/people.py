@@ -283,6 +283,9 @@ def _attend(world: World) -> None:
                 adopt = {"id": stalled["message"].split()[1]}
             world.disturbed()
             world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": adopt})
+        elif stalled.get("reason") == "AdoptionFailed" and "has already" in stalled["message"]:
+            world.disturbed()
+            world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": {"policy": "Never"}})
         elif stalled.get("reason") == "SourceGone":
             world.disturbed()
             world.server.delete(SOURCES, body["metadata"]["name"])
