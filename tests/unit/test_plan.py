@@ -162,7 +162,7 @@ CASES = {
         observed=NOTHING | {"adoptable": (source(id=HIGH),)},
     ),
     "adopt, in doubt about creates": Case(
-        SaveId(source(id=HIGH), adopted=True),
+        (Reason.OUTCOME_UNKNOWN, False),
         wanted=ADOPT,
         record=NO_ID,
         observed=NOTHING | {"adoptable": (source(id=HIGH),)},

@@ -105,12 +105,12 @@ def _obtain(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) ->
     """Come by a source: one that an earlier POST has made, one to adopt, or a new one."""
     if observed.carriers:
         return SaveId(observed.carriers[0])
+    if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
+        return _resolve(doubt.settled_in, "an earlier create may have been applied; its outcome is being found out")
     if wanted.adopt_id or wanted.adopt_identifier:
         return _adopt(wanted, observed)
     if record.unconfirmed:
         return Wait(unconfirmed(record.unconfirmed))
-    if not doubt.clear and doubt.absences < PROOFS_OF_ABSENCE:
-        return _resolve(doubt.settled_in, "an earlier create may have been applied; its outcome is being found out")
     if observed.rivals and not wanted.never_adopt:
         rival = observed.rivals[0]
         message = (
