@@ -40,11 +40,12 @@ class Stop:
 
     def wait(self) -> None:
         """Wait for a signal, in any thread, or for ``now``."""
-        os.read(self._read, 1)
+        while os.read(self._read, 1)[0] not in self._NUMBERS:  # another signal with a handler
+            pass
 
     def now(self) -> None:
         """The command itself wishes to stop."""
-        os.write(self._write, b"!")
+        os.write(self._write, bytes([signal.SIGTERM]))
 
 
 class Ending:
