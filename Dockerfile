@@ -1,6 +1,5 @@
-# The operator as a small, non-root image. Builds for any platform that the base image has:
-#   docker buildx build --platform linux/amd64,linux/arm64 --tag imagesource-operator .
-# A base of your own, by digest for a build that can be repeated: --build-arg BASE=NAME@sha256:…
+# The operator as a small, non-root image, for any platform that the base image has; docs/install.md has the command for
+# a build that can be repeated: with a base by digest (--build-arg BASE=NAME@sha256:…) and SOURCE_DATE_EPOCH.
 ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -11,7 +11,7 @@ from imagesources.embedded import EmbeddedHubs
 from imagesources.kube.api import KubernetesApi, unfenced
 from imagesources.kube.core import Core
 from imagesources.kube.default_hub import DefaultHub
-from imagesources.kube.health import Health
+from imagesources.kube.health import STARTING, Health
 from imagesources.kube.lease import Lease, new_identity
 from imagesources.kube.probes import serving
 from imagesources.kube.recorder import Recorder
@@ -70,10 +70,12 @@ class Operator:
         async with AsyncExitStack() as stack:
             api = await KubernetesApi.connect(kubeconfig)
             stack.push_async_callback(api.aclose)
+            pages = dict(STARTING)  # already: the embedded platform's database may take long to be brought up to date
+            log.info("listening on %s", stack.enter_context(serving(settings.listen, pages)))
             embedded = await stack.enter_async_context(_embedded(settings)) if settings.embedded_database else None
             operator = cls(api, settings, embedded)
             stack.push_async_callback(operator.core.directory.aclose)
-            log.info("listening on %s", stack.enter_context(serving(settings.listen, operator.health.pages)))
+            pages |= operator.health.pages
             recorder = asyncio.create_task(operator.recorder.run(), name="recorder")
             stack.callback(recorder.cancel)
             lag = asyncio.create_task(watch_lag(), name="event loop lag")
@@ -107,6 +109,8 @@ class Operator:
             LEADER.set(1)
             if default_hub and not await default_hub.create(self.api, self.core.handlers.hub_seen):
                 group.create_task(default_hub.keep_trying(self.api, self.core.handlers.hub_seen))
+            if default_hub and (there := self.core.hubs.hubs.get(default_hub.key)):
+                default_hub.compare(there)
             await self.core.begin()
             if self.hubs_lease:
                 group.create_task(self._keep_hubs(self.hubs_lease))

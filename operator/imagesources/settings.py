@@ -18,8 +18,9 @@ class Settings:
         embedded_step_seconds: how long the embedded platform takes for each step of a job.
         page_size: sources in one page of a list.
         hub_concurrency: reconciles that run at once for one hub.
-        settle_time: how long after an unanswered create the platform is given to show its outcome.
-        late_arrival: the longest time that a request may arrive after it was sent ("D" in the design).
+        settle_time: how long after the end of an unanswered create the platform is given to show its outcome.
+        late_arrival: the longest time that a request may arrive after it was sent ("D" in the design); above the
+            deadline of a request and ``settle_time``.
         retry_first: the delay after the first failure; it doubles up to ``retry_most``.
         retry_most: the longest delay between tries of one source or hub.
         recheck: how often a permanent failure is looked at again without a change.
@@ -46,7 +47,7 @@ class Settings:
     page_size: int = 100
     hub_concurrency: int = 8
     settle_time: float = 5.0
-    late_arrival: float = 60.0
+    late_arrival: float = 90.0
     retry_first: float = 1.0
     retry_most: float = 300.0
     recheck: float = 600.0
@@ -65,17 +66,28 @@ class Settings:
     @property
     def lease(self) -> str:
         """Name the Lease: operators that serve the same share one, others must not."""
-        return self.lease_name or _LEASE + _word_for(*sorted(self.namespaces), self.shard_selector)
+        selector = f" {self.shard_selector}" if self.shard_selector else ""
+        return self.lease_name or _LEASE + _word_for(_joined(self.namespaces) + selector)
 
     @property
     def hubs_lease(self) -> str:
-        """Name the Lease of the shard that writes the status of Hubs, for all shards."""
-        return f"{_LEASE}-hubs{_word_for(*sorted(self.namespaces))}"
+        """Name the Lease of the shard that writes the status of Hubs, for all shards; the chart makes the same name."""
+        return f"{_LEASE}-hubs{_word_for(_joined(self.namespaces))}"
+
+    @property
+    def leases(self) -> tuple[str, ...]:
+        """Name all Leases that this operator may hold."""
+        every = {self.lease: self.leader_elect, self.hubs_lease: bool(self.shard_selector)}
+        return tuple(name for name, used in every.items() if used)
 
 
 _LEASE = "imagesource-operator"
 
 
-def _word_for(*parts: str) -> str:
+def _joined(namespaces: tuple[str, ...]) -> str:
+    return ",".join(sorted(namespaces))
+
+
+def _word_for(served: str) -> str:
     """Make a word for what is served; none for everything."""
-    return f"-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}" if any(parts) else ""
+    return f"-{hashlib.sha256(served.encode()).hexdigest()[:8]}" if served else ""

@@ -10,6 +10,7 @@ from tests.support.platform import Platform
 from tests.support.process import OperatorProcess
 from tests.support.proxy import Proxy
 from tests.support.scene import QUICK, Scene, source
+from tests.support.waiting import wait_for
 
 from imagesources.controlplane import ControlPlane, find_programs
 from imagesources.resources import HUB_FINALIZER
@@ -49,6 +50,18 @@ def shared(name: str, /, **spec: Any) -> Json:
 def test_nobody_by_default(stage: Scene) -> None:
     """A ClusterHub lets no namespace in until its owner says so, and then it is used at once."""
     stage.reason("shared", "Reachable", resource="clusterhub")
+    everywhere = Kubectl(stage.kubectl.cluster, "default")
+    wait_for(
+        lambda: (
+            [
+                each["regarding"]["name"]
+                for each in everywhere.list("events.events.k8s.io")
+                if each["regarding"]["kind"] == "ClusterHub" and each["reason"] == "Reachable"
+            ]
+            == ["shared"]
+        ),
+        what="the Event of the ClusterHub",
+    )
     stage.kubectl.apply(shared("by-name"))
     assert "does not list namespace" in stage.reason("by-name", "HubNotAllowed").message
     allow(stage, names=["somebody-else"])

@@ -71,7 +71,7 @@ def test_counts(stage: Scene) -> None:
         "drifted": 1,
         "failed": 1,
         "unmanaged": 1,
-        "unmanagedNames": ["leak"],
+        "unmanagedNames": [f"leak ({leak})"],
         "strays": [stray],
     }
     _counts(stage, expected)
@@ -163,7 +163,7 @@ def test_hub_is_kept_while_used(stage: Scene) -> None:
     with pytest.raises(AssertionError, match="immutable while ImageSources belong to this hub"):
         stage.kubectl.patch("hub", "kept", {"spec": {"platform": {"hubId": "0" * 24}}})
     stage.kubectl("delete", "hub", "kept", "--wait=false")
-    waits = "deletion waits for 1 ImageSources"
+    waits = "deletion waits for 1 ImageSource of this hub"
     wait_for(lambda: waits in stage.reason("kept", "Reachable", resource="hub").message, what="the reason")
     stage.edit("user", name="Still managed")
     stage.ready("user")

@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_created_once(operator: OperatorProcess, kubectl: Kubectl, file: Path) -> None:
-    """It is there and works after the first start, and keeps what a person changes over further starts."""
+    """It is there and works after the first start, and keeps what a person changes, which further starts tell."""
     flags = ("--default-hub", str(file), "--operator-namespace", kubectl.namespace)
     operator.start(*flags)
     kubectl("wait", "hub/default", "--for=condition=Ready", "--timeout=30s")
@@ -27,6 +27,7 @@ def test_created_once(operator: OperatorProcess, kubectl: Kubectl, file: Path) -
     operator.stop()
     operator.start(*flags)
     wait_for(lambda: "it stays as it is" in operator.log.read_text(), what="the second start to look")
+    wait_for(lambda: "differs from the installation's in spec.inventoryInterval" in operator.log.read_text(), what="it")
     assert kubectl.get("hub", "default")["spec"]["inventoryInterval"] == "9s"
     operator.stop()
 

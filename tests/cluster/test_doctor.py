@@ -62,7 +62,8 @@ def ward(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
 def visit(ward: Scene, *flags: str) -> Report:
     """Examines the ward, with the flags of its operator."""
     namespace = ward.kubectl.namespace
-    mine = (f"--namespace={namespace}", f"--operator-namespace={namespace}", "--lease-name=doctor", "--allow-http")
+    mine = (f"--namespace={namespace}", f"--operator-namespace={namespace}", "--lease-name=doctor", "--leader-elect")
+    mine += ("--allow-http",)
     return examine(ward.kubectl.cluster, *mine, f"--allow-host={ward.calls.url.removeprefix('http://')}", *flags)
 
 
@@ -124,14 +125,15 @@ def test_stuck_and_deleted(ward: Scene) -> None:
 
 
 def test_hub_in_trouble(ward: Scene) -> None:
-    """A Hub whose platform is away, or whose key is not accepted, is a failure, seen by the operator and from here."""
+    """A Hub whose platform is away, seen by the operator and from here, waits for somebody; the operator works."""
     ward.calls.cut()
-    wait_for(lambda: any("PlatformUnreachable" in m for m in visit(ward).at("hub", "FAIL")), what="the hub to be down")
-    report = visit(ward)
+    wait_for(lambda: any("PlatformUnreachable" in m for m in visit(ward).at("hub", "warn")), what="the hub to be down")
+    report = visit(ward, "--strict")
     assert report.code == 1
-    assert ["PlatformUnreachable" in message for message in report.at("platform", "FAIL")] == [True]
+    assert visit(ward).code == 0
+    assert ["PlatformUnreachable" in message for message in report.at("platform", "warn")] == [True]
     ward.calls.mend()
-    wait_for(lambda: visit(ward).code == 0, what="it to be well again")
+    wait_for(lambda: visit(ward, "--strict").code == 0, what="it to be well again")
 
 
 def test_key_of_hub(ward: Scene) -> None:
@@ -143,9 +145,20 @@ def test_key_of_hub(ward: Scene) -> None:
     ward.kubectl.apply(hub)
     ward.reason("keyless", "CredentialsMissing", resource="hub")
     report = visit(ward)
-    assert any("keyless: CredentialsMissing" in message for message in report.at("platform", "FAIL"))
-    assert any("keyless: CredentialsMissing" in message for message in report.at("hub", "FAIL"))
+    assert any("keyless: CredentialsMissing" in message for message in report.at("platform", "warn"))
+    assert any("keyless: CredentialsMissing" in message for message in report.at("hub", "warn"))
     ward.kubectl("delete", "hub", "keyless", "--timeout=30s")
+
+
+def test_default_hub(ward: Scene, tmp_path: Path) -> None:
+    """Where the default hub is not as the installation has it, the fields are named; others are a person's own."""
+    spec = ward.kubectl.get("hub", "default")["spec"]
+    path = tmp_path / "hub.yaml"
+    path.write_text(json.dumps({"spec": {"platform": spec["platform"]}}))
+    assert visit(ward, f"--default-hub={path}").at("hub", "warn") == []
+    path.write_text(json.dumps({"spec": {"platform": spec["platform"] | {"hubId": "a1" * 12}}}))
+    (message,) = visit(ward, f"--default-hub={path}").at("hub", "warn")
+    assert message.endswith("/default differs from the installation's in spec.platform")
 
 
 def test_host_not_allowed_from_here(ward: Scene) -> None:
@@ -153,6 +166,9 @@ def test_host_not_allowed_from_here(ward: Scene) -> None:
     asked = len(ward.calls.calls)
     namespace = ward.kubectl.namespace
     report = examine(ward.kubectl.cluster, f"--namespace={namespace}", f"--operator-namespace={namespace}")
+    assert report.at("lease", "ok") == [
+        "not looked at without --leader-elect: whether an operator runs was not checked"
+    ]
     assert any("not asked from here" in message for message in report.at("platform", "warn"))
     assert [call for call in ward.calls.calls[asked:] if "page%5Bsize%5D=1&" in call.path] == []
     visit(ward)
@@ -177,8 +193,19 @@ def test_lease(control_plane: ControlPlane, holder: str | None, age: int, level:
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "of-a-test"}}
         home.apply(lease | {"spec": spec})
     flags = (f"--namespace={home.namespace}", f"--operator-namespace={home.namespace}", "--lease-name=of-a-test")
+    flags += ("--leader-elect",)
     (message,) = examine(control_plane.cluster, *flags).at("lease", level)
     assert says in message
+
+
+def test_shard(ward: Scene) -> None:
+    """A shard has a second Lease, and only its own sources are looked at."""
+    ward.kubectl.apply(_naming_a_secret("theirs", "missing"))
+    report = visit(ward, "--shard-selector=shard=a")
+    assert report.at("secrets", "warn") == []
+    (message,) = report.at("lease", "warn")
+    assert message.startswith("there is no Lease imagesource-operator-hubs-")
+    ward.delete("theirs")
 
 
 def test_rights(control_plane: ControlPlane) -> None:
@@ -186,8 +213,8 @@ def test_rights(control_plane: ControlPlane) -> None:
     home = Kubectl(control_plane.cluster, new_namespace(control_plane.cluster))
     namespace = home.namespace
     flags = (f"--namespace={namespace}", f"--operator-namespace={namespace}", f"--account={namespace}:op")
-    flags += ("--lease-name=of-a-test",)
-    wanted = list(needed((namespace,), namespace, "of-a-test"))
+    flags += ("--lease-name=of-a-test", "--leader-elect")
+    wanted = list(needed((namespace,), namespace, ("of-a-test",)))
     denied = examine(control_plane.cluster, *flags).at("rights", "FAIL")
     assert len(denied) == len(wanted) == 8
     assert f"system:serviceaccount:{namespace}:op may not patch imagesources/status in namespace {namespace}" in denied
@@ -199,7 +226,7 @@ def test_rights(control_plane: ControlPlane) -> None:
 
 
 def test_crds(control_plane: ControlPlane) -> None:
-    """CRDs that are missing, or of an older version, are a failure that names what they lack."""
+    """CRDs that are missing, or of an older version, are a failure that names what they lack, and what helps."""
     assert control_plane
     with ControlPlane(find_programs(print)) as fresh:
         assert "is not served" in examine(fresh.cluster).at("crds", "FAIL")[0]
@@ -208,10 +235,14 @@ def test_crds(control_plane: ControlPlane) -> None:
         _age(fresh.cluster, CRDS / "images.cycle.io_imagesources.yaml")
         lacking = "imagesources.images.cycle.io is of another version: it lacks spec.suspend"
         wait_for(lambda: examine(fresh.cluster).at("crds", "FAIL") == [lacking], what="the older CRD to be served")
+        (remedy,) = {remedy for *_, message, remedy in examine(fresh.cluster).findings if message == lacking}
+        kubectl, *command = remedy.replace("crds/", str(CRDS)).split()
+        assert kubectl == "kubectl"
+        run_kubectl(fresh.cluster, *command)
 
 
 def test_no_cluster(tmp_path: Path) -> None:
-    """An apiserver that does not answer is the one finding; no kubeconfig is a message."""
+    """An apiserver that does not answer is the one finding."""
     nowhere = {
         "clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:1"}}],
         "users": [{"name": "me", "user": {}}],
@@ -222,9 +253,6 @@ def test_no_cluster(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "imagesources", "doctor", "--kubeconfig"]
     answer = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False, timeout=120)
     assert answer.stdout.startswith("FAIL  apiserver  the Kubernetes API does not answer")
-    assert answer.returncode == 1
-    answer = subprocess.run([*command, str(tmp_path / "no")], capture_output=True, text=True, check=False, timeout=120)
-    assert "No way to the cluster" in answer.stderr
     assert answer.returncode == 1
 
 

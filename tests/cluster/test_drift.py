@@ -14,7 +14,8 @@ def test_content_is_corrected(stage: Scene) -> None:
     with stage.spending("drift") as spent:
         stage.platform("PATCH", f"{SOURCES}/{source_id}", {"name": "Theirs", "about": {"description": "Theirs."}})
         wait_for(lambda: stage.platform.get(source_id)["name"] == "Mine", what="the correction")
-        wait_for(lambda: ("Updated", "updated name") in stage.told("drift"), what="the Event")
+        set_back = "set back name, which others had changed on the platform"
+        wait_for(lambda: ("DriftCorrected", set_back) in stage.told("drift"), what="the Event")
     assert [(call.method, call.body) for call in spent.calls if call.is_write] == [("PATCH", b'{"name": "Mine"}')]
     assert spent.methods.count("GET") <= 1
     assert spent.writes == []
@@ -26,7 +27,7 @@ def test_access_is_corrected(stage: Scene) -> None:
     source_id = stage.create("drift-access", acl=ACL)["status"]["id"]
     stage.platform("PATCH", f"{SOURCES}/{source_id}/access", {"acl": NOBODY})
     wait_for(lambda: stage.platform.get(source_id)["acl"] == ACL, what="the correction")
-    wait_for(lambda: "AccessChanged" in dict(stage.told("drift-access")), what="the Event")
+    wait_for(lambda: "set back acl" in dict(stage.told("drift-access")).get("DriftCorrected", ""), what="the Event")
 
 
 def test_unmanaged_access_is_left(stage: Scene) -> None:
@@ -50,7 +51,8 @@ def test_reported(stage: Scene) -> None:
     ready = stage.condition("report")
     assert ready
     assert (ready.status, len(spent.writes)) == ("True", 1)
-    wait_for(lambda: "Drifted" in dict(stage.told("report")), what="the Event")
+    assert "is there and differs in name, which driftPolicy Report leaves so" in ready.message
+    wait_for(lambda: "differs in name" in dict(stage.told("report")).get("Drifted", ""), what="the Event")
     stage.platform("PATCH", f"{SOURCES}/{source_id}/access", {"acl": None})
     shown = stage.reason("report", "Drifted", "AccessSynced").message
     assert "acl" in shown
@@ -91,5 +93,9 @@ def test_deleted_by_others_under_report(stage: Scene) -> None:
     stage.platform("DELETE", f"{SOURCES}/{source_id}")
     wait_for(lambda: stage.condition("gone", "Stalled"), what="the resource to be stalled")
     assert "was deleted on the platform" in stage.reason("gone", "SourceGone").message
+    assert stage.status("gone")["state"] == "deleted"
     assert stage.platform.sources(name="gone") == []
+    stage.edit("gone", driftPolicy="Correct")
+    stage.ready("gone")
+    assert stage.seen("gone")["state"]["current"] == "live"
     stage.delete("gone")

@@ -1,9 +1,10 @@
 """Two operators with one Lease: one works, the other takes over, and never is there a second source."""
 
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,19 @@ def test_embedded_platform_on_postgresql(
         wait_for(lambda: _ready_at(kubectl.get("imagesource", "shared")) == 2, what="the edit")
         assert kubectl.get("imagesource", "shared")["status"]["id"] == before
         other.stop()
+
+
+def test_alive_while_the_database_is_migrated(operator: OperatorProcess, tmp_path: Path) -> None:
+    """An operator that waits for its database, as for a long migration, is alive and not ready: nothing restarts it."""
+    path = tmp_path / "held.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        operator.start(f"--embedded-database=sqlite:///{path}", ready=False)
+        wait_for(lambda: operator.answers("/livez"), what="it to be alive")
+        assert not operator.answers("/readyz")
+        holder.execute("ROLLBACK")
+    wait_for(operator.is_ready, what="it to be ready")
+    operator.stop()
 
 
 def _ready_at(resource: dict[str, Any]) -> int:

@@ -52,6 +52,16 @@ def test_each_has_its_own(stage: Scene, second: Platform) -> None:
     assert len(stage.platform.sources()) == 1
 
 
+def test_named_across_hubs(stage: Scene) -> None:
+    """A source of another hub cannot be named: its id means nothing there, or something else."""
+    stage.create("far", hubRef={"name": "second"})
+    details = {"target": "a", "existing": {"sourceRef": {"name": "far"}}}
+    stage.kubectl.apply(source("near", origin={"type": "docker-hub", "details": details}))
+    assert "spec.origin.details.existing.sourceRef" in stage.reason("near", "SourceRefElsewhere").message
+    stage.delete("near")
+    stage.delete("far")
+
+
 def test_hub_deleted_too_early(stage: Scene, second: Platform, other_calls: Proxy) -> None:
     """A Hub that is deleted before its sources stays until they are gone, so that they can be changed and deleted."""
     stage.create("last", hubRef={"name": "second"})
@@ -130,4 +140,4 @@ def test_platform_away(stage: Scene) -> None:
 def test_cluster_hub_is_not_read_by_a_namespaced_operator(stage: Scene) -> None:
     """An operator for single namespaces says that it has no ClusterHubs."""
     stage.kubectl.apply(source("wide", hubRef={"kind": "ClusterHub", "name": "wide"}))
-    assert "use a Hub instead" in stage.reason("wide", "ClusterHubUnavailable").message
+    assert "name a Hub" in stage.reason("wide", "ClusterHubUnavailable", "Stalled").message

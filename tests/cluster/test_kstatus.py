@@ -9,7 +9,7 @@ from tests.support.kstatus import Verdict
 from tests.support.platform import SOURCES, Refusal
 from tests.support.proxy import refusal
 from tests.support.recorder import Moment, Recorder
-from tests.support.scene import Scene, source
+from tests.support.scene import NGINX, Scene, source
 from tests.support.waiting import wait_for
 
 Json = dict[str, Any]
@@ -41,14 +41,25 @@ def record(stage: Scene) -> Iterator[Callable[[str], Recorder]]:
 
 
 def _promises_too_much(moment: Moment) -> bool:
-    """Whether a state is called Current while the platform has something else than its spec."""
+    """Whether a state is called Current while the platform has something else than its spec.
+
+    What driftPolicy Report or managementPolicy Observe leaves is Current by decision, where status.drift tells all of
+    it (docs/policies.md): to leave it is what was asked for. A suspension is no such exception.
+    """
     if moment.verdict is not Verdict.CURRENT:
         return False
     spec, found = moment.resource.spec.to_json(), moment.source
     if found is None:
         return True
     acl = None if "unrestricted" in spec["acl"] else spec["acl"]
-    return (found["name"], found["origin"], found["acl"]) != (spec["name"], spec["origin"], acl)
+    wished = {"name": spec["name"], "origin": spec["origin"], "acl": acl}
+    drift = moment.resource.status.drift
+    told = {field.path.split(".")[0] for field in drift.fields} if drift and _is_left(spec) else set()
+    return any(found[key] != value for key, value in wished.items() if key not in told)
+
+
+def _is_left(spec: Json) -> bool:
+    return spec["driftPolicy"] == "Report" or spec["managementPolicy"] == "Observe"
 
 
 def latest(recorder: Recorder, verdict: Verdict, generation: int) -> None:
@@ -113,3 +124,48 @@ def test_drift_that_stays(stage: Scene, record: Callable[[str], Recorder]) -> No
     stage.calls.rule = None
     latest(recorder, Verdict.CURRENT, 1)
     stage.delete("bent")
+
+
+@pytest.mark.parametrize("policy", ["Report", "Observe"])
+def test_drift_that_is_left(stage: Scene, record: Callable[[str], Recorder], policy: str) -> None:
+    """What a policy leaves is Current, with all of it in status.drift; an edit under Report is in progress first."""
+    name, acl = f"left-{policy.lower()}", {"unrestricted": True}
+    if policy == "Report":
+        source_id = stage.create(name, name="Mine", acl=acl, driftPolicy="Report")["status"]["id"]
+    else:
+        body = {"name": "Mine", "identifier": name, "type": "direct", "origin": NGINX}
+        source_id = stage.platform("POST", SOURCES, body)["id"]
+        stage.create(name, name="Mine", acl=acl, managementPolicy="Observe", adopt={"id": source_id})
+    recorder = record(name)
+    latest(recorder, Verdict.CURRENT, 1)
+    # Until the operator has seen it, it says what it saw before; what it has seen is never left out.
+    stage.platform("PATCH", f"{SOURCES}/{source_id}", {"name": "Theirs"})
+    stage.reason(name, "Drifted", "Synced")
+    latest(recorder, Verdict.CURRENT, 1)
+    stage.edit(name, name="Ours")
+    if policy == "Report":
+        latest(recorder, Verdict.CURRENT, 2)
+        assert recorder.verdicts == [Verdict.CURRENT, Verdict.IN_PROGRESS, Verdict.CURRENT]
+        assert stage.platform.get(source_id)["name"] == "Ours"
+    else:
+        wait_for(lambda: "Ours" in str(stage.status(name)["drift"]), what="the other difference")
+        latest(recorder, Verdict.CURRENT, 2)
+    stage.delete(name)
+
+
+def test_suspended_and_drifted(stage: Scene, record: Callable[[str], Recorder]) -> None:
+    """A suspended source is Current as long as it is as the spec says, and in progress once others have changed it."""
+    source_id = stage.create("adrift", name="Mine", acl={"unrestricted": True})["status"]["id"]
+    stage.edit("adrift", suspend=True)
+    recorder = record("adrift")
+    latest(recorder, Verdict.CURRENT, 2)
+    stage.platform("PATCH", f"{SOURCES}/{source_id}", {"name": "Theirs"})
+    latest(recorder, Verdict.IN_PROGRESS, 2)
+    assert recorder.moments[-1].resource.status.conditions[0].status == "True", "Ready keeps its value"
+    stage.platform("PATCH", f"{SOURCES}/{source_id}", {"name": "Mine"})
+    latest(recorder, Verdict.CURRENT, 2)
+    stage.platform("DELETE", f"{SOURCES}/{source_id}")
+    latest(recorder, Verdict.IN_PROGRESS, 2)
+    stage.edit("adrift", suspend=False)
+    latest(recorder, Verdict.CURRENT, 3)
+    stage.delete("adrift")

@@ -35,6 +35,13 @@ def hub_of(stage: Scene, name: str, **platform: object) -> list[dict[str, object
     return [key, hub]
 
 
+def told_of(stage: Scene, name: str, kind: str) -> list[str]:
+    """The reasons of the Events about one object, oldest first."""
+    events = stage.kubectl.list("events.events.k8s.io")
+    about = [each for each in events if (each["regarding"]["kind"], each["regarding"]["name"]) == (kind, name)]
+    return [each["reason"] for each in sorted(about, key=lambda each: each["eventTime"])]
+
+
 def use(stage: Scene, name: str, hub: str) -> None:
     """Applies a source of a hub."""
     stage.kubectl.apply(source(name, hubRef={"name": hub}))
@@ -94,16 +101,42 @@ def test_changed_secret(stage: Scene) -> None:
     assert [text for text in shown if canary in text or API_KEY in text] == []
 
 
+def test_secret_gone(stage: Scene) -> None:
+    """A source whose Secret goes says so within seconds, and once; with the Secret, or its label, all is well again."""
+    stage.kubectl.apply(secret("fleeting", password="one"))
+    stage.create("fleeting", origin=private("fleeting"))
+    stage.kubectl("label", "secret", "fleeting", f"{CREDENTIALS_LABEL}-")
+    assert "is not labelled" in stage.reason("fleeting", "SecretMissing").message
+    stage.kubectl("label", "secret", "fleeting", f"{CREDENTIALS_LABEL}=true")
+    stage.ready("fleeting", timeout=5)
+    stage.kubectl.patch("secret", "fleeting", {"data": {"password": None}})
+    assert "has no key password" in stage.reason("fleeting", "SecretMissing").message
+    stage.kubectl("delete", "secret", "fleeting")
+    wait_for(lambda: "does not exist" in stage.reason("fleeting", "SecretMissing").message, what="the missing Secret")
+    assert password(stage, "fleeting") == "one"
+    stage.kubectl.apply(secret("fleeting", password="two"))
+    stage.ready("fleeting", timeout=5)
+    assert password(stage, "fleeting") == "two"
+    updated = "updated origin (Secret fleeting)"
+    wait_for(lambda: dict(stage.told("fleeting")).get("Updated") == updated, what="the Event")
+    assert "SecretMissing" in dict(stage.told("fleeting"))
+
+
 def test_wrong_api_key(stage: Scene) -> None:
-    """A wrong key is said by Hub and source; the right one is used within seconds."""
+    """A wrong key is said by Hub and source, and told of the Hub; the right one is used within seconds."""
     (key, hub) = hub_of(stage, "wrong-key")
     stage.kubectl.apply(key | {"stringData": {"apiKey": "not-the-key"}}, hub)
     use(stage, "wrong-key", "wrong-key")
     assert "renew it in the Hub's Secret" in stage.reason("wrong-key", "KeyRejected").message
     stage.reason("wrong-key", "KeyRejected", resource="hub")
+    wait_for(lambda: told_of(stage, "wrong-key", "Hub") == ["KeyRejected"], what="the Event of the Hub")
     stage.kubectl.apply(key)
     stage.ready("wrong-key", timeout=8)
     stage.reason("wrong-key", "Reachable", resource="hub")
+    wait_for(lambda: told_of(stage, "wrong-key", "Hub") == ["KeyRejected", "Reachable"], what="the Event of its end")
+    assert told_of(stage, "wrong-key", "ImageSource") == ["Created"]
+    lines = [line for line in stage.operator.log.read_text().splitlines() if "/wrong-key: KeyRejected: " in line]
+    assert len(lines) == 1 and "WARNING" in lines[0]
 
 
 def test_secret_of_the_hub(stage: Scene) -> None:
@@ -125,6 +158,7 @@ def test_missing_hub(stage: Scene) -> None:
     """A hub that does not exist is named, and used once it does."""
     use(stage, "no-hub", "later")
     assert "Hub later does not exist" in stage.reason("no-hub", "HubNotFound").message
+    wait_for(lambda: told_of(stage, "no-hub", "ImageSource") == ["HubNotFound"], what="the Event")
     stage.kubectl.apply(*hub_of(stage, "later"))
     stage.ready("no-hub", timeout=5)
 
@@ -181,3 +215,11 @@ def test_source_ref(stage: Scene) -> None:
     stage.create("base")
     stage.ready("on-top", timeout=5)
     assert stage.seen("on-top")["origin"]["details"]["source_id"] == stage.id_of("base")
+
+
+def test_source_ref_to_itself(stage: Scene) -> None:
+    """A source that names itself waits for nothing that could come."""
+    origin = {"type": "cycle-source", "details": {"sourceRef": {"name": "ouroboros"}}}
+    stage.kubectl.apply(source("ouroboros", type="stack-build", origin=origin))
+    assert "names itself" in stage.reason("ouroboros", "SourceRefMissing", "Stalled").message
+    stage.delete("ouroboros")

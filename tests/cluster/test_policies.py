@@ -91,8 +91,8 @@ def test_adopt_by_identifier(stage: Scene) -> None:
 @pytest.mark.parametrize(
     ("case", "reason", "said"),
     [
-        ("none", "AdoptionFailed", "which 0 live sources have; exactly one must"),
-        ("unknown", "AdoptionFailed", "which 0 live sources have; exactly one must"),
+        ("none", "AdoptionFailed", "which no live source has; exactly one must"),
+        ("unknown", "AdoptionFailed", "which no live source has; exactly one must"),
         ("several", "AdoptionFailed", "which 2 live sources have; exactly one must"),
         ("claimed", "AlreadyClaimed", "manages source"),
         ("mismatch", "TypeMismatch", "has type bucket, spec.type says direct; a type cannot change"),
@@ -190,6 +190,7 @@ def test_observe_and_manage(stage: Scene) -> None:
     assert stage.get("by-turns")["metadata"]["finalizers"] == [FINALIZER]
     stage.edit("by-turns", managementPolicy="Observe", deletionPolicy="Delete", name="Not written")
     stage.reason("by-turns", "Observed")
+    wait_for(lambda: not stage.get("by-turns")["metadata"].get("finalizers"), what="the end of the finalizer")
     writes = writes_of(stage, source_id)
     stage.delete("by-turns")
     assert writes_of(stage, source_id) == writes
@@ -282,6 +283,8 @@ def test_changed_elsewhere(stage: Scene) -> None:
         wait_for(lambda: stage.platform.get(source_id)["name"] == "Mine", what="the correction")
     alter(stage, source_id, name="Theirs")
     assert "other hands keep changing name" in stage.reason("fought-over", "ChangedElsewhere").message
+    (shown,) = stage.status("fought-over")["drift"]["fields"]
+    assert (shown["path"], shown["desired"], shown["observed"]) == ("name", "Mine", "Theirs")
     count = len(writes_of(stage, source_id))
     alter(stage, source_id, name="Theirs for ever")
     listed(stage)
@@ -309,6 +312,7 @@ def test_not_converging(stage: Scene) -> None:
     assert "written again" in stage.reason("stubborn", "DriftNotConverging", "Reconciling").message
     shown = stage.reason("stubborn", "DriftNotConverging", "Stalled")
     assert "for name; write them as it has them" in shown.message
+    assert [each["observed"] for each in stage.status("stubborn")["drift"]["fields"]] == ["LOUD"]
     assert len(writes_of(stage, source_id)) == 3 + 1
     stage.edit("stubborn", name="LOUD")
     stage.ready("stubborn")
@@ -337,6 +341,45 @@ def test_reconcile_now_after_a_refusal(stage: Scene) -> None:
     stage.calls.rule = None
     ask(stage, "try-again", "two")
     assert stage.ready("try-again", timeout=3)["status"]["lastHandledReconcileAt"] == "two"
+
+
+# suspend
+
+
+def test_changed_while_suspended(stage: Scene) -> None:
+    """What others change while it is suspended is seen and shown, at once where a person asks, and set back later."""
+    source_id = stage.create("dozing", name="Mine", suspend=False)["status"]["id"]
+    stage.edit("dozing", suspend=True)
+    ready = stage.ready("dozing")["status"]["conditions"][0]
+    alter(stage, source_id, name="Theirs")
+    ask(stage, "dozing", "look")
+    wait_for(lambda: stage.status("dozing").get("lastHandledReconcileAt") == "look", what="the token")
+    status = stage.status("dozing")
+    assert status["conditions"][0] == ready
+    assert [(each["path"], each["observed"]) for each in status["drift"]["fields"]] == [("name", "Theirs")]
+    shown = stage.reason("dozing", "Suspended", "Reconciling").message
+    assert (shown, stage.condition("dozing", "Synced").status) == (  # type: ignore[union-attr]
+        "spec.suspend is true; set it to false to go on; the source differs in name",
+        "False",
+    )
+    wait_for(lambda: "Drifted" in dict(stage.told("dozing")), what="the Event")
+    stage.edit("dozing", suspend=False)
+    stage.ready("dozing")
+    assert (stage.platform.get(source_id)["name"], "drift" in stage.status("dozing")) == ("Mine", False)
+
+
+def test_deleted_while_suspended(stage: Scene) -> None:
+    """A source that others delete while it is suspended is shown as deleted, and created again afterwards."""
+    source_id = stage.create("robbed", suspend=False)["status"]["id"]
+    stage.edit("robbed", suspend=True)
+    stage.ready("robbed")
+    stage.platform("DELETE", f"{SOURCES}/{source_id}")
+    gone = "does not exist any more"
+    wait_for(lambda: gone in stage.reason("robbed", "Suspended", "Synced").message, what="the end of the source")
+    assert stage.status("robbed")["state"] == "deleted"
+    stage.edit("robbed", suspend=False)
+    wait_for(lambda: stage.status("robbed").get("id", source_id) != source_id, what="another source")
+    stage.ready("robbed")
 
 
 # deletionPolicy

@@ -90,7 +90,7 @@ def shards(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 
 def test_each_has_its_own(shards: Shards) -> None:
     """Each operator writes to its own sources alone, and the Hub counts the sources of both, once."""
-    shards.a.platform("POST", "/v1/images/sources", {**_by_hand(), "identifier": "by-hand"})
+    by_hand = shards.a.platform("POST", "/v1/images/sources", {**_by_hand(), "identifier": "by-hand"})["id"]
     shards.create("one", "a")
     shards.create("two", "b")
     shards.a.kubectl.apply(source("three"))
@@ -100,7 +100,7 @@ def test_each_has_its_own(shards: Shards) -> None:
     def counted() -> bool:
         counts = shards.counts
         assert (counts["pinned"], counts["managed"], counts["failed"]) == (3, 3, 0), counts
-        assert (counts["unmanaged"], counts["unmanagedNames"]) == (1, ["by-hand"]), counts
+        assert (counts["unmanaged"], counts["unmanagedNames"]) == (1, [f"by-hand ({by_hand})"]), counts
         return True
 
     wait_for(counted, what="the Hub to count")

@@ -271,7 +271,13 @@ def test_borrowed_credentials(stage: Scene, tenant: Tenant) -> None:
     details = {"target": "a", "existing": {"sourceId": lender}}
     tenant("create", "--filename=-", body=source("by-id", origin={"type": "docker-hub", "details": details}))
     stage.reason("by-id", "SourceIdNotAllowed")
-    tenant("delete", "imagesource", "by-id")
+    looks = {"managementPolicy": "Observe", "adopt": {"id": lender}}
+    tenant("create", "--filename=-", body=source("looks", **looks))
+    stage.reason("looks", "Observed")
+    details = {"target": "a", "existing": {"sourceRef": {"name": "looks"}}}
+    tenant("create", "--filename=-", body=source("by-looks", origin={"type": "docker-hub", "details": details}))
+    assert "only observes" in stage.reason("by-looks", "SourceIdNotAllowed").message
+    tenant("delete", "imagesource", "by-id", "looks", "by-looks")
 
 
 def test_nothing_echoes(stage: Scene) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.support.scene import Scene, scene, source
@@ -43,7 +44,10 @@ def test_refused_while_sources_exist(stage: Scene) -> None:
     namespace = stage.kubectl.namespace
     assert f"7 ImageSources exist: {namespace}/web-0, {namespace}/web-1, " in refused.stderr
     assert "and 2 more" in refused.stderr
-    assert "--orphan" in refused.stderr
+    where = f"--namespace={namespace} --kubeconfig={stage.kubectl.cluster.operator_kubeconfig}"
+    assert f"\n  kubectl delete imagesources --all {where}\n" in refused.stderr
+    assert f"\n  imagesource-operator uninstall --orphan {where}\n" in refused.stderr
+    assert "--all-namespaces" not in refused.stderr
     assert [each["metadata"]["resourceVersion"] for each in stage.kubectl.list("imagesources")] == before
     stage.kubectl("delete", "imagesources", "--all", "--timeout=30s")
     agreed = _uninstall(stage)
@@ -72,16 +76,25 @@ def test_orphan_beside_a_running_operator(stage: Scene) -> None:
     assert stage.platform.sources() == sources
 
 
-def test_installed_again(stage: Scene) -> None:
-    """A resource that was let go goes on with the same source, once a person lifts the suspension."""
+def test_installed_again(stage: Scene, tmp_path: Path) -> None:
+    """After the printed commands what was let go goes on with the same source, what was suspended before does not."""
     before = stage.create("back")
+    stage.create("paused")
+    stage.edit("paused", suspend=True)
     stage.operator.stop()
-    assert _uninstall(stage, "--orphan").returncode == 0
+    done = _uninstall(stage, "--orphan")
+    assert done.returncode == 0
     stage.operator.start()
-    stage.edit("back", suspend=False, name="Back again")
+    commands = [line for line in done.stdout.splitlines() if line.startswith("  ")]
+    argv = ["sh", "-ec", "\n".join(commands)]
+    env = {"PATH": f"{stage.kubectl.cluster.kubectl.parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    resumed = subprocess.run(argv, env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert resumed.stdout == "imagesource.images.cycle.io/back patched\n"
+    stage.edit("back", name="Back again")
     stage.ready("back")
     assert stage.id_of("back") == before["status"]["id"]
-    assert [each["name"] for each in stage.platform.sources()] == ["Back again"]
+    assert sorted(each["name"] for each in stage.platform.sources()) == ["Back again", "paused"]
+    assert stage.get("paused")["spec"]["suspend"] is True
     assert stage.get("back")["metadata"]["finalizers"] == [FINALIZER]
 
 

@@ -146,12 +146,14 @@ async def test_list_that_repeats_itself() -> None:
                 sort=("-id", "name"),
                 page_size=7,
                 images_count=True,
+                include=("integrations",),
             ),
             [
                 ("filter[search]", "a b+c"),
                 ("filter[state]", "live,deleting"),
                 ("sort", "-id,name"),
                 ("meta", "images_count"),
+                ("include", "integrations"),
                 ("page[size]", "7"),
             ],
         ),
@@ -160,7 +162,7 @@ async def test_list_that_repeats_itself() -> None:
     ids=["default", "identifier", "all", "none"],
 )
 async def test_list_parameters(listing: Listing, query: list[tuple[str, str]]) -> None:
-    """Filters, sort, meta and page arrive as they were given; creators, who may carry keys, are never asked for."""
+    """Filters, sort, meta, include and page arrive as they were given, and what was not given does not."""
     async with hostile(always(answer(200, {"data": []}))) as server, client_of(server) as client:
         assert await client.list_page(3, **listing) == ()
     assert sent(server.requests[0])[2] == [*query, ("page[number]", "3")]
@@ -232,9 +234,14 @@ def test_host_policy_allows(policy: HostPolicy, url: str) -> None:
     assert policy.objection(url) == ""
 
 
-def test_creating_a_client_does_nothing() -> None:
-    """A client needs no event loop until its first call."""
-    PlatformClient(Connection("https://api.cycle.io", HUB_ID, KEY), HostPolicy())
+async def test_creating_a_client_does_nothing() -> None:
+    """A client is made where no event loop is, connects to nothing, and works in the loop of its first call."""
+    async with hostile(always(ONE)) as server:
+        client = await asyncio.to_thread(client_of, server)
+        assert server.connections == 0
+        async with client:
+            await client.get_source(SOURCE_ID)
+        assert server.connections == 1
 
 
 async def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ IMAGE = {
     "source": {"type": "direct", "details": {"id": SOURCE_ID, "origin": ORIGIN}},
 }
 INTEGRATION = {**SAME, **LIVE, "identifier": "fast", "vendor": "depot", "auth": {"api_key": SECRET}}
-ROLE = {**SAME, "identifier": "dev", "rank": 1, "root": False, "capabilities": {"all": False, "specific": []}}
+ROLE = {**SAME, **LIVE, "identifier": "dev", "rank": 1, "root": False, "capabilities": {"all": False, "specific": []}}
 JOB = {"action": "delete", "job": {"id": JOB_ID, "accepted": True}}
 
 Call = Callable[[PlatformClient], Awaitable[Any]]

@@ -43,4 +43,4 @@ async def test_marker_is_not_kept() -> None:
     memory = Memory(attempted=0.0, clear=True)
     done = await created(memory, id=source_id(8), identifier="web")
     assert done.failure and done.failure.problem.permanent
-    assert memory.marker_altered and memory.unsaved_id is None
+    assert (done.unconfirmed, memory.unsaved_id) == (source_id(8), None)

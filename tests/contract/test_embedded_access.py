@@ -1,12 +1,14 @@
 """Who may do what on the embedded platform: keys, hubs, capabilities, roles and ACLs."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
-from tests.support.embedded import SOURCES, Api, embedded_api, read
+from tests.support.embedded import INTEGRATIONS, SOURCES, Api, embedded_api, read
+from tests.support.facts import load_facts
 
 from imagesources.embedded import ALL, Capability, Options
 from imagesources.embedded.schema import metadata
@@ -44,6 +46,22 @@ async def test_hub_must_be_named(api: Api) -> None:
     assert (await api("GET", SOURCES, X_Hub_Id="")).error == (422, "422.missing-argument", None)
     assert (await api("GET", SOURCES, X_Hub_Id="0" * 24)).error == (404, "404.hub", None)
     assert (await api("GET", SOURCES, X_Hub_Id=other)).error == (403, "403.wrong-hub", None)
+
+
+async def test_hub_is_named_where_the_description_says_so(api: Api) -> None:
+    """Each operation asks for the header where it lists ``hubAuth``; where it does not, the hub is the key's own."""
+    await api.integration("farm")
+    assert len((await api("GET", INTEGRATIONS, X_Hub_Id="")).data) == 1
+    facts = load_facts()
+    demands = {}
+    for path, item in facts["paths"].items():
+        for method, operation in item.items():
+            listed = any("hubAuth" in way for way in operation.get("security", facts["security"]))
+            answer = await api(method.upper(), re.sub("{.*?}", "0" * 24, path), {}, X_Hub_Id="")
+            demanded = answer.status == 422 and answer.body["error"].get("detail", "").startswith("The header X-Hub-Id")
+            demands[operation["operationId"]] = (listed, demanded)
+    assert {operation: both for operation, both in demands.items() if both[0] != both[1]} == {}
+    assert set(demands.values()) == {(True, True), (False, False)}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +135,27 @@ async def test_acl_is_enforced(api: Api, entry: dict[str, bool] | None, allowed:
     }
     assert {what for what, status in results.items() if status < 300} == set(allowed.split())
     assert {status for what, status in results.items() if what not in allowed.split()} <= {403}
+
+
+@pytest.mark.parametrize(("role", "capabilities"), [("developer", ALL), ("owner", ALL - {Capability.SOURCES_VIEW})])
+async def test_who_may_not_view_sees_no_credentials(api: Api, role: str, capabilities: frozenset[str]) -> None:
+    """Who may change a source and not read it is answered without its credentials, which stay as they are."""
+    hub = {"type": "docker-hub", "details": {"target": "nginx", "token": "s3cret"}}
+    source = await api.create(origin=hub, acl={"roles": {"developer": HIDDEN}})
+    path = f"{SOURCES}/{source['id']}"
+    blind = await api.with_key(role, capabilities)
+    for target in (path, f"{path}/access"):
+        assert (await blind("PATCH", target, {})).data["origin"]["details"]["token"] == "********"
+    assert (await api("PATCH", path, {})).data["origin"] == (await api("GET", path)).data["origin"] == hub
+
+
+async def test_hidden_names_are_in_no_job(api: Api) -> None:
+    """The job of a source that has an ACL tells its id, not its name, to everybody who may list jobs."""
+    hidden = await api.create("TopSecret", acl={"roles": {}})
+    job_id = await api.delete(hidden["id"])
+    developer = await api.with_key("developer")
+    assert (await developer("GET", f"/v1/jobs/{job_id}")).data["caption"] == f"Delete image source {hidden['id']}"
+    assert (await developer("GET", "/v1/jobs?filter[search]=topsecret")).data == []
 
 
 async def test_lists_hold_what_may_be_viewed(api: Api) -> None:

@@ -3,26 +3,30 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.support.embedded import SOURCES, embedded_api
+from sqlalchemy import create_engine, text
+from tests.support.embedded import SOURCES, embedded_api, write
 
 from imagesources.cli.platform import platform
 
 Run = Callable[..., str]
 
 
+def invoke(database: str, *arguments: str, fails: bool = False) -> str:
+    """Runs ``platform`` with arguments and returns what it prints; a failure is expected where it ``fails``."""
+    result = CliRunner().invoke(platform, arguments, env={"IMAGESOURCES_DATABASE": database})
+    assert (result.exit_code in (1, 2)) == fails, result.output
+    return result.output.strip()
+
+
 @pytest.fixture
 def run(database: str) -> Run:
-    """Runs ``platform`` with arguments and returns what it prints; a failure is ``fails`` by its exit code."""
-
-    def invoke(*arguments: str, fails: bool = False) -> str:
-        result = CliRunner().invoke(platform, arguments, env={"IMAGESOURCES_DATABASE": database})
-        assert result.exit_code == int(fails), result.output
-        return result.output.strip()
-
-    return invoke
+    """``invoke`` on a database."""
+    return partial(invoke, database)
 
 
 async def test_key_of_a_new_hub(database: str, run: Run) -> None:
@@ -90,8 +94,67 @@ def test_says_what_is_wrong(run: Run, arguments: tuple[str, ...], message: str) 
     assert message in run(*arguments, fails=True)
 
 
-def test_hub_must_be_named_if_there_are_several(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("hub", "create", ""), "'NAME'"),
+        (("hub", "create", "x" * 513), "'NAME'"),
+        (("role", "create", ""), "'IDENTIFIER'"),
+        (("role", "create", "x" * 256), "'IDENTIFIER'"),
+        (("key", "create", ""), "'NAME'"),
+        (("key", "create", "x" * 256), "'NAME'"),
+        (("integration", "create", "xx"), "'IDENTIFIER'"),
+        (("integration", "create", "farm"), "--name"),
+        (("integration", "create", "farm", "--name", "Farm"), "'--name'"),
+        (("integration", "create", "x" * 256), "'IDENTIFIER'"),
+    ],
+)
+def test_takes_what_the_api_takes(run: Run, arguments: tuple[str, ...], named: str) -> None:
+    """A value that the API would refuse is refused with the name of the argument, on either database."""
+    run("hub", "create", "acme")
+    assert named in run(*arguments, fails=True)
+    for kind, there in (("hub", 1), ("role", 1), ("key", 0), ("integration", 0)):
+        assert len(run(kind, "list").splitlines()) == 1 + there
+
+
+LISTS = [(kind, "list") for kind in ("hub", "role", "key", "integration")]
+
+
+@pytest.mark.parametrize("arguments", [*LISTS, ("role", "create", "new"), ("key", "revoke", "ci")])
+def test_makes_no_database(blank: str, arguments: tuple[str, ...]) -> None:
+    """What only works with a hub makes no database, and leaves an empty one as it is."""
+    for _ in range(2):
+        assert "hub create" in invoke(blank, *arguments, fails=True)
+    assert not Path(blank.removeprefix("sqlite:///")).exists()
+    invoke(blank, "hub", "create", "acme")
+    assert "acme" in invoke(blank, "hub", "list")
+
+
+@pytest.mark.parametrize("arguments", [*LISTS, ("hub", "create", "new")])
+async def test_migrates_no_database(blank: str, arguments: tuple[str, ...]) -> None:
+    """A database of an older version, which such a one may serve, is left alone; that of a newer one is, too."""
+    await write(blank, lambda _: None)
+    for version, said in (("0001", "older version"), ("9999", "newer version")):
+        await asyncio.to_thread(set_version, blank, version)
+        assert said in await asyncio.to_thread(invoke, blank, *arguments, fails=True)
+
+
+def set_version(database: str, version: str) -> None:
+    """Says that a database is of another version."""
+    engine = create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+    engine.dispose()
+
+
+async def test_hub_must_be_named_if_there_are_several(run: Run, database: str) -> None:
     """The only hub needs no name; where there is none, or several, a command says so."""
+    await write(database, lambda _: None)
+    await asyncio.to_thread(name_hubs, run)
+
+
+def name_hubs(run: Run) -> None:
+    """Makes one hub after the other."""
     assert "no hub" in run("key", "create", "ci", fails=True)
     for name in ("one", "other"):
         run("hub", "create", name)

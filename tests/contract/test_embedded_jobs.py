@@ -143,6 +143,8 @@ async def test_job_lists(api: Api) -> None:
         ("/v1/jobs/" + "0" * 24, (404, "404.job", None)),
         ("/v1/jobs?filter[state]=gone", (422, "422.invalid-argument", "/filter/state")),
         ("/v1/jobs?filter[range-end]=now", (422, "422.invalid-argument", "/filter/range-end")),
+        ("/v1/jobs?filter[range-start]=2021-W01-1T00:00:00Z", (422, "422.invalid-argument", "/filter/range-start")),
+        ("/v1/jobs?filter[range-start]=2021-01-01T00:00Z", (422, "422.invalid-argument", "/filter/range-start")),
         ("/v1/jobs?sort=tasks", (422, "422.invalid-argument", "/sort")),
     ],
 )

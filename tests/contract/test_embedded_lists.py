@@ -115,12 +115,28 @@ async def test_page_has_twenty_unless_told(api: Api) -> None:
         ("sort=secret", "422.invalid-argument", "/sort"),
         ("filter[state]=gone", "422.invalid-argument", "/filter/state"),
         ("include=everything", "422.invalid-argument", "/include"),
+        ("include=creators,", "422.invalid-argument", "/include"),
+        ("meta=", "422.invalid-argument", "/meta"),
         ("meta=size", "422.invalid-argument", "/meta"),
     ],
 )
 async def test_list_refuses(api: Api, query: str, code: str, source: str) -> None:
     """A parameter that makes no sense is refused and named."""
     assert (await api("GET", f"{SOURCES}?{query}")).error == (422, code, source)
+
+
+@pytest.mark.parametrize("name", ["sort", "filter[state]"])
+@pytest.mark.parametrize("value", ["", ",", ",,"])
+async def test_empty_parts_are_none(api: Api, name: str, value: str) -> None:
+    """Sort keys and states that are empty are as good as absent; the description has no enum of them."""
+    await api.create()
+    assert (await api("GET", f"{SOURCES}?{name}={value}")).body == (await api("GET", SOURCES)).body
+
+
+async def test_zeros_before_a_number(api: Api) -> None:
+    """A number is what it is, however it is written."""
+    await api.create()
+    assert await api.names("page[size]=0000001&page[number]=00000000000001") == ["Web"]
 
 
 async def test_includes_and_meta(api: Api) -> None:

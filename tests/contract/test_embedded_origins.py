@@ -118,6 +118,10 @@ async def test_origin_is_kept_in_all_details(api: Api, kind: str, details: dict[
         ),
         (origin("cycle-upload", {"expires": "tomorrow", "token": "t"}), "invalid", "/details/expires"),
         (origin("cycle-upload", {"expires": "2030-01-30T08:30:00", "token": "t"}), "invalid", "/details/expires"),
+        (origin("cycle-upload", {"expires": "1577836800", "token": "t"}), "invalid", "/details/expires"),
+        (origin("cycle-upload", {"expires": "2030-01-01 00:00:00Z", "token": "t"}), "invalid", "/details/expires"),
+        (origin("cycle-upload", {"expires": "2030-01-01T00:00Z", "token": "t"}), "invalid", "/details/expires"),
+        (origin("cycle-upload", {"expires": "2030-13-01T00:00:00Z", "token": "t"}), "invalid", "/details/expires"),
         (origin("cycle-source", {"source_id": "nope"}), "invalid", "/details/source_id"),
     ],
 )

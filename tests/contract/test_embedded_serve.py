@@ -1,22 +1,33 @@
 """``serve`` as a process: what it prints and refuses, TLS, its health and metrics, and that it stops cleanly."""
 
 import asyncio
+import json
 import shutil
 import signal
+import socket
+import sqlite3
 import ssl
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
+import psycopg
 import pytest
 from click.testing import CliRunner
-from tests.support.embedded import SOURCES, Api, embedded_api
+from tests.support.embedded import NONE, SOURCES, Api, embedded_api
 from tests.support.serving import HUB_ID, KEY, serving
+from tests.support.waiting import wait_for
 
 from imagesources.cli.serve import serve
 from imagesources.embedded.tls import Certificate, TlsFiles
 
 PAIRS = Path(__file__).parents[1] / "support" / "tls"
 """Two certificates for 127.0.0.1, valid for a hundred years, with their keys."""
+
+BODY = json.dumps({"name": "Web", "type": "direct", "origin": NONE}).encode()
+CREATE = f"POST {SOURCES} HTTP/1.1\r\nContent-Length: {len(BODY)}".encode()
 
 
 async def test_prints_the_key_that_it_generated_once(database: str, tmp_path: Path) -> None:
@@ -52,15 +63,62 @@ async def test_stops_cleanly(database: str, tmp_path: Path, signum: signal.Signa
 
 
 async def test_stop_answers_what_was_asked(database: str, tmp_path: Path) -> None:
-    """A stop amid many requests answers those that it took: what was not answered was not applied."""
+    """A stop amid requests that the database holds up waits until each is answered."""
     async with serving(database, tmp_path) as server:
-        writes = [asyncio.create_task(server.api.create(f"s{n}")) for n in range(60)]
-        await asyncio.wait(writes, return_when=asyncio.FIRST_COMPLETED)
+        with locked(database):
+            asked = [await server.api.send(CREATE, more=BODY) for _ in range(5)]
+            assert (await server.api("GET", SOURCES)).data == []  # it came last: the others were taken before
+            server.process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(wait_for, lambda: refuses(server.api), what="the platform to take no more")
+        assert [(await reader.read())[:13] for reader, _ in asked] == [b"HTTP/1.1 201 "] * 5
+        assert await asyncio.wait_for(server.process.wait(), 20) == 0
+        close(asked)
+    async with serving(database, tmp_path) as server:
+        assert await server.api.names() == ["Web"] * 5
+
+
+async def test_stop_waits_for_no_body(database: str, tmp_path: Path) -> None:
+    """A request whose body is on its way when the stop comes is cut off at once, and has no effect."""
+    async with serving(database, tmp_path) as server:
+        reader, writer = await server.api.send(CREATE, more=BODY[:-1])
+        await server.api("GET", SOURCES)
+        began = time.monotonic()
         assert await server.end(signal.SIGTERM) == 0
-        outcomes = await asyncio.gather(*writes, return_exceptions=True)
-    answered = {outcome["name"] for outcome in outcomes if isinstance(outcome, dict)}
+        assert time.monotonic() - began < 5
+        assert await reader.read() == b""
+        close([(reader, writer)])
+    assert "Traceback" not in server.log.read_text()
     async with serving(database, tmp_path) as server:
-        assert set(await server.api.names("page[size]=100")) == answered
+        assert await server.api.names() == []
+
+
+@contextmanager
+def locked(database: str) -> Iterator[None]:
+    """Holds up all writes of sources."""
+    if database.startswith("sqlite:///"):
+        connection = sqlite3.connect(database.removeprefix("sqlite:///"), isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.close()
+        return
+    with psycopg.connect(database) as other:
+        other.execute("LOCK TABLE sources IN SHARE MODE")
+        yield
+
+
+def refuses(api: Api) -> bool:
+    """Tells whether the platform takes no connections any more."""
+    try:
+        socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2]))).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+def close(connections: Iterable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
+    """Closes connections."""
+    for _, writer in connections:
+        writer.close()
 
 
 @pytest.mark.parametrize(
@@ -155,6 +213,38 @@ async def test_metrics(database: str) -> None:
     assert 'imagesource_embedded_requests_total{code="404",operation="other"} 1.0' in lines
     assert 'imagesource_embedded_jobs{state="completed"} 1.0' in lines
     assert 'imagesource_embedded_jobs{state="running"} 0.0' in lines
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_body_that_is_not_compressed(database: str, caplog: pytest.LogCaptureFixture, encoding: str) -> None:
+    """A body that is not what its encoding says is the client's mistake: 400, and nothing is logged as an error."""
+    async with embedded_api(database) as api:
+        for _ in range(2):
+            refused = await api("POST", SOURCES, raw=b"\xff" * 100, Content_Encoding=encoding)
+            assert refused.error == (400, "400.invalid-syntax", None)
+    assert not [record for record in caplog.records if record.levelname not in ("INFO", "DEBUG")]
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
+async def test_client_that_leaves(database: str, caplog: pytest.LogCaptureFixture, length: bytes) -> None:
+    """A client that goes before its body has come is no error, and nothing is counted as answered."""
+    async with embedded_api(database) as api:
+        _, writer = await api.send(f"POST {SOURCES} HTTP/1.1\r\n".encode() + length, more=b"5\r\n{")
+        await api("GET", SOURCES)
+        writer.close()
+        await api("GET", SOURCES)
+        counted = await scrape(api)
+    assert "POST" not in counted
+    assert not [record for record in caplog.records if record.levelname not in ("INFO", "DEBUG")]
+
+
+async def test_no_http_is_logged_without_values(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A header that is too long is refused, and no part of it is logged."""
+    async with embedded_api(database) as api:
+        reader, writer = await api.send(b"GET / HTTP/1.1\r\nX-Api-Key: s3cret" + b"x" * 10_000)
+        assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+    assert "s3cret" not in caplog.text
 
 
 async def scrape(api: Api) -> str:

@@ -97,7 +97,8 @@ async def resources(api: Api) -> dict[str, str]:
     """Creates one resource of each kind, and returns their ids by the names of the paths' parameters."""
     integration = await api.integration("farm")
     source = await api.create(**BUILDER)
-    image = (await api("POST", "/v1/images", {"source_id": source["id"]})).data
+    other = await api.create()  # a source that is deleted takes its images with it
+    image = (await api("POST", "/v1/images", {"source_id": other["id"]})).data
     role = (await api("POST", "/v1/hubs/current/roles", {"identifier": "ops", "rank": 1})).data
     job_id = await api.delete((await api.create())["id"])
     ids = {"sourceId": source["id"], "imageId": image["id"], "integrationId": integration["id"]}

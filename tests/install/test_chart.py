@@ -25,7 +25,7 @@ from tests.install.values import (
     nested,
 )
 from tests.support.cluster import ROOT, Kubectl, run_kubectl
-from tests.support.helm import CHART, rendered, run_helm
+from tests.support.helm import CHART, rendered, run_helm, template
 
 from imagesources.cli import main
 from imagesources.controlplane import Cluster
@@ -85,6 +85,8 @@ def around(path: str) -> tuple[Json, Json]:
     base = EVERYTHING | {"replicas": 2, "hub": {**HUBS[hub], "allowedNamespaces": EVERYBODY}}
     if path in ("hub.platform", "hub.embedded"):
         base |= {"replicas": 1, "hub": {"allowedNamespaces": EVERYBODY}}
+    if path == "serviceAccount.create":
+        base |= {"serviceAccount": {"name": "theirs"}}
     if path == "metrics.service.create":
         base = merged(base, {"metrics": {"serviceMonitor": {"create": False}}})
     return base, merged(base, nested(path, OTHERS[path]))
@@ -171,6 +173,20 @@ def test_embedded_volume() -> None:
     assert {"name": "data", "mountPath": "/data"} in container["volumeMounts"]
 
 
+@pytest.mark.parametrize("values", [{}, EMBEDDED], ids=["several", "alone"])
+def test_doctor_looks_for_the_lease_of_the_operator(values: Json) -> None:
+    """`helm test` looks for a Lease where the operator holds one, and for the same."""
+    objects = rendered(**values)
+    (doctor,) = (pod for pod in of(objects, "Pod") if pod["metadata"]["name"].endswith("doctor"))
+    (deployment,) = of(objects, "Deployment")
+    asked, held = (
+        {flag for flag in flags if flag.startswith(("--leader-elect", "--lease-name"))}
+        for flags in (doctor["spec"]["containers"][0]["args"], _arguments(deployment))
+    )
+    assert asked == held
+    assert bool(held) is (not values)
+
+
 def test_database_url_is_read_from_the_secret() -> None:
     """The URL of PostgreSQL, which holds a password, is in no argument, and in each Pod's environment."""
     objects = rendered(hub=HUBS["postgresql"] | {"allowedNamespaces": EVERYBODY})
@@ -211,6 +227,39 @@ def test_platform_port_is_let_through() -> None:
     (policy,) = of(rendered(hub=hub, allowHosts=hosts, networkPolicy={"enabled": True}), "NetworkPolicy")
     _, egress = policy["spec"]["egress"]
     assert [each["port"] for each in egress["ports"]] == [443, 6443, 8443, 9443]
+
+
+def test_platform_by_its_address() -> None:
+    """A platform may be named by an IPv6 address; its port is the one let through, not a part of the address."""
+    platform = {**HUBS["platform"]["platform"], "url": "https://[2001:db8::1]:8443/"}
+    values = {"hub": {"platform": platform, "allowedNamespaces": EVERYBODY}, "allowHosts": ["[2001:db8::2]"]}
+    objects = rendered(**values, networkPolicy={"enabled": True})
+    (policy,), (deployment,) = of(objects, "NetworkPolicy"), of(objects, "Deployment")
+    assert [each["port"] for each in policy["spec"]["egress"][1]["ports"]] == [443, 6443, 8443]
+    assert {"--allow-host=[2001:db8::1]:8443", "--allow-host=[2001:db8::2]"} < set(_arguments(deployment))
+
+
+def test_a_label_comes_once() -> None:
+    """A label that is given for all objects and for one is that of the one; no key is written twice."""
+    team = "example.com/team"
+    own = {"labels": {team: "metrics"}, "create": True}
+    metrics = dict.fromkeys(("serviceMonitor", "podMonitor", "rules", "dashboard"), own)
+    text = template("iso", values={"commonLabels": {team: "all"}, "podLabels": {team: "pods"}, "metrics": metrics})
+    objects = [each for each in yaml.load_all(text, _Strict) if each]
+    labels = {each["kind"]: each["metadata"]["labels"][team] for each in objects}
+    (deployment,) = of(objects, "Deployment")
+    assert (labels["Service"], labels["Deployment"]) == ("all", "all")
+    assert deployment["spec"]["template"]["metadata"]["labels"][team] == "pods"
+    assert {labels[kind] for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule", "ConfigMap")} == {"metrics"}
+
+
+class _Strict(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that comes twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Json:
+        keys = [key.value for key, _ in node.value]
+        assert len(keys) == len(set(keys)), keys
+        return super().construct_mapping(node, deep)
 
 
 def test_alerts_lead_to_the_runbook() -> None:

@@ -97,17 +97,25 @@ def test_health_is_kstatus(said: dict[str, str], generation: int, observed: int,
 
 
 def test_setting_of_argocd() -> None:
-    """The snippet for Argo CD's ConfigMap has the script for each of our kinds."""
+    """The snippet for Argo CD's ConfigMap has the health script for each of our kinds, and the actions."""
     (config,) = documents(ARGO / "argocd-cm.yaml")
-    script = argocd.HEALTH.read_text()
+    prefix, script = "resource.customizations", argocd.HEALTH.read_text()
+    actions = yaml.safe_load(config["data"].pop(f"{prefix}.actions.images.cycle.io_ImageSource"))
     kinds = ("ImageSource", "Hub", "ClusterHub")
-    assert config["data"] == {f"resource.customizations.health.images.cycle.io_{kind}": script for kind in kinds}
+    assert config["data"] == {f"{prefix}.health.images.cycle.io_{kind}": script for kind in kinds}
+    assert actions == {
+        "discovery.lua": ACTIONS.joinpath("discovery.lua").read_text(),
+        "definitions": [
+            {"name": path.parent.name, "action.lua": path.read_text()} for path in sorted(ACTIONS.glob("*/action.lua"))
+        ],
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_accepted(cluster: Cluster, path: Path) -> None:
     """The examples are valid for the CRDs of Argo CD and Flux, and hide no difference from them."""
-    here = [each | {"metadata": each["metadata"] | {"namespace": HOME}} for each in documents(path)]
+    inside = [each for each in documents(path) if each["kind"] != "Namespace"]
+    here = [each | {"metadata": each["metadata"] | {"namespace": HOME}} for each in inside]
     strictly = ("create", "--dry-run=server", "--validate=strict", "--filename=-")
     run_kubectl(cluster, *strictly, input="\n---\n".join(map(json.dumps, here)))
     assert "ignoreDifferences" not in path.read_text()
@@ -115,12 +123,29 @@ def test_examples_are_accepted(cluster: Cluster, path: Path) -> None:
 
 def test_examples_fit_the_chart() -> None:
     """The values in the examples are ones that the chart takes, and the paths are where the chart is."""
-    (application, _), (_, release) = documents(ARGO / "application.yaml"), documents(FLUX / "operator.yaml")
+    (application, _), (home, _, release) = documents(ARGO / "application.yaml"), documents(FLUX / "operator.yaml")
     wanted = [application["spec"]["source"]["helm"]["valuesObject"], release["spec"]["values"]]
     assert wanted[0] == wanted[1]
     assert rendered(f"--namespace={HOME}", **wanted[0])
     for path in (application["spec"]["source"]["path"], release["spec"]["chart"]["spec"]["chart"]):
         assert ROOT / path == CHART
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    assert home["metadata"] == {"name": HOME, "labels": restricted}
+    assert application["spec"]["syncPolicy"]["managedNamespaceMetadata"]["labels"] == restricted
+    assert application["spec"]["destination"]["namespace"] == HOME
+
+
+def test_flux_makes_the_documented_release() -> None:
+    """The release has the name and the namespace of the documented commands, and is tried again."""
+    _, _, release = documents(FLUX / "operator.yaml")
+    said = re.findall(
+        r"^helm uninstall (\S+) --namespace (\S+)$", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE
+    )
+    spec = release["spec"]
+    assert {(spec["releaseName"], spec["targetNamespace"]), (spec["releaseName"], spec["storageNamespace"])} == set(
+        said
+    )
+    assert spec["install"]["remediation"]["retries"] > 0
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 """The plain manifests: rendered from the chart, the same through kustomize, and taken by an apiserver."""
 
 import json
-import subprocess
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.install.generate import NAMESPACE, render
-from tests.support.cluster import ROOT, run_kubectl
+from tests.install.shell import typed
+from tests.support.cluster import ROOT, Kubectl, run_kubectl
+from tests.support.scene import source
 from tests.support.waiting import wait_for
 
-from imagesources.controlplane import Cluster
+from imagesources.controlplane import Cluster, ControlPlane, find_programs
 
 MANIFESTS = ROOT / "manifests"
 
@@ -49,6 +52,18 @@ def test_accepted(cluster: Cluster, name: str, flags: tuple[str, ...]) -> None:
     assert "managed-by" not in path.read_text()
 
 
+def test_own_image(cluster: Cluster) -> None:
+    """The documented command puts another image in the place of the one that nobody can pull, and no more."""
+    page = ROOT.joinpath("docs", "install.md").read_text()
+    (command,) = re.findall(r"^(sed .*install\.yaml) \|$", page, re.MULTILINE)
+    before = [each for each in yaml.safe_load_all(MANIFESTS.joinpath("install.yaml").read_text()) if each]
+    after = [each for each in yaml.safe_load_all(typed(cluster, command).stdout) if each]
+    ((old, new),) = [(one, two) for one, two in zip(before, after, strict=True) if one != two]
+    (container,) = old["spec"]["template"]["spec"]["containers"]
+    container["image"] = f"registry.example.com/{container['image']}"
+    assert old == new
+
+
 def test_namespaced_needs_no_rights_to_the_cluster() -> None:
     """The namespaced installation holds nothing of the cluster but the namespace itself."""
     objects = [each for each in yaml.safe_load_all(MANIFESTS.joinpath("namespaced.yaml").read_text()) if each]
@@ -56,31 +71,34 @@ def test_namespaced_needs_no_rights_to_the_cluster() -> None:
     assert outside == ["Namespace"]
 
 
-def test_crds_are_protected(cluster: Cluster, tmp_path: Path) -> None:
-    """Deleting what was installed leaves the CRDs, and so every source, until their annotation says otherwise."""
-    whole = [each for each in yaml.safe_load_all(MANIFESTS.joinpath("install.yaml").read_text()) if each]
-    guards = [each for each in whole if each["kind"].startswith("ValidatingAdmissionPolicy")]
-    guard = tmp_path / "guard.yaml"
-    guard.write_text(yaml.safe_dump_all(guards))
-    crd = "crd/clusterhubs.images.cycle.io"
-    run_kubectl(cluster, "apply", f"--filename={guard}")
-    try:
-        said = _refused_within(cluster, crd)
-        assert "deletes all resources of its kind" in said
-        run_kubectl(cluster, "annotate", crd, "images.cycle.io/allow-deletion=yes")
-        run_kubectl(cluster, "delete", crd, "--dry-run=server")
-        run_kubectl(cluster, "annotate", crd, "images.cycle.io/allow-deletion-")
-    finally:
-        run_kubectl(cluster, "delete", f"--filename={guard}")
+def test_crds_outlive_deletions(control_plane: ControlPlane) -> None:
+    """Deleting what was installed, once or twice, touches no CRD and no source; the documented commands do."""
+    assert control_plane
+    asks, leaves, deletes_crds = _documented()
+    assert asks.endswith("imagesource-operator uninstall")
+    with ControlPlane(find_programs(print)) as fresh:
+        cluster = fresh.cluster
+        run_kubectl(cluster, "apply", "--server-side", f"--filename={MANIFESTS / 'install.yaml'}")
+        run_kubectl(cluster, "wait", "--for=condition=Established", f"--filename={ROOT / 'crds'}")
+        Kubectl(cluster, "default").apply(source("kept"))
+        crd = ("delete", "crd", "clusterhubs.images.cycle.io", "--dry-run=server")
+        wait_for(lambda: typed(cluster, shlex.join(["kubectl", *crd])).returncode, what="the policy to be in force")
+        for _ in range(2):
+            answer = typed(cluster, leaves)
+            assert answer.stderr.count("deleting this CRD deletes all resources of its kind") == 3, answer.stderr
+            assert "deletionTimestamp" not in Kubectl(cluster, "default").get("imagesource", "kept")["metadata"]
+        assert run_kubectl(cluster, "get", "clusterroles", "--selector=app.kubernetes.io/name") == ""
+        answer = typed(cluster, deletes_crds)
+        assert answer.returncode == 0, answer.stderr
+        left = run_kubectl(cluster, "get", "crds,validatingadmissionpolicies,validatingadmissionpolicybindings")
+        assert "cycle.io" not in left
+        assert "imagesource" not in left
 
 
-def _refused_within(cluster: Cluster, crd: str) -> str:
-    """What the apiserver says against a deletion, once it knows of the policy, which takes it a moment."""
-
-    def look() -> str:
-        answer = subprocess.run(
-            cluster.command("delete", crd, "--dry-run=server"), capture_output=True, text=True, check=False
-        )
-        return answer.stderr if answer.returncode else ""
-
-    return wait_for(look, what="the policy to be in force")
+def _documented() -> tuple[str, str, str]:
+    """How to leave, as the page about installing says: ask, delete, and delete the CRDs as well."""
+    page = ROOT.joinpath("docs", "install.md").read_text()
+    part = page.partition("Before you delete what you applied")[2].partition("\n## ")[0]
+    leave, whole = re.findall(r"```sh\n(.*?)\n```", part, re.DOTALL)
+    asks, leaves = leave.splitlines()
+    return asks, leaves, whole

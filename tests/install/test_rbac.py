@@ -22,36 +22,40 @@ from tests.support.waiting import wait_for
 
 from imagesources.controlplane import Cluster, free_ports
 from imagesources.controlplane.cluster import write_kubeconfig
-from imagesources.kube.doctor.permissions import PERMISSIONS, Scope
+from imagesources.kube.doctor.permissions import needed
+from imagesources.settings import Settings
 
 Json = dict[str, Any]
 
 RELEASE = "iso-imagesource-operator"
+SHARD: Json = SCOPES["namespaced"] | {"shardSelector": "example.com/shard notin (b, c)"}
 FOR_EVERYBODY = {"authorization.k8s.io", "authentication.k8s.io"}
 """Groups of reviews about oneself, which the doctor asks for and every user may."""
 
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One verb on one resource; ``namespace`` is empty for the whole cluster."""
+    """One verb on one resource; ``namespace`` is empty for the whole cluster, ``name`` for any object."""
 
     namespace: str
     group: str
     resource: str
     verb: str
+    name: str = ""
 
 
 def granted(objects: list[Json]) -> set[Right]:
     """The rights in the roles that are bound."""
     bound = {each["roleRef"]["name"] for each in objects if each["kind"].endswith("RoleBinding")}
     return {
-        Right(role["metadata"].get("namespace", ""), group, resource, verb)
+        Right(role["metadata"].get("namespace", ""), group, resource, verb, name)
         for role in objects
         if role["kind"] in ("Role", "ClusterRole") and role["metadata"]["name"] in bound
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
     }
 
 
@@ -86,28 +90,39 @@ class Release:
         return found
 
     def _right(self, verb: str, group: str, target: Json) -> Right:
-        at_home = group == "coordination.k8s.io" or self.served
+        is_lease = group == "coordination.k8s.io"
         resource = "/".join(filter(None, (target["resource"], target.get("subresource"))))
-        return Right(target.get("namespace", "") if at_home else "", group, resource, verb)
+        name = target["name"] if is_lease and verb != "create" else ""
+        return Right(target.get("namespace", "") if is_lease or self.served else "", group, resource, verb, name)
 
     def flags(self, folder: Path) -> list[str]:
-        """The arguments in the Deployment, with the default hub's file in a folder; the address is the test's."""
-        (deployment,) = (each for each in self.objects if each["kind"] == "Deployment")
-        (config,) = (each for each in self.objects if each["kind"] == "ConfigMap")
-        command, *flags = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        """The flags of the operator; the address is the test's."""
+        command, *flags = self.arguments("Deployment", folder)
         assert command == "run"
+        return [flag for flag in flags if not flag.startswith("--listen=")]
+
+    def arguments(self, kind: str, folder: Path) -> list[str]:
+        """The command and flags in the Pod of an object, with the default hub's file in a folder."""
+        (found,) = (each["spec"] for each in self.objects if each["kind"] == kind)
+        (config,) = (each for each in self.objects if each["kind"] == "ConfigMap")
+        (container,) = found.get("template", {"spec": found})["spec"]["containers"]
         ((name, text),) = config["data"].items()
         folder.joinpath(name).write_text(text)
-        flags = [flag for flag in flags if not flag.startswith("--listen=")]
-        return [f"--default-hub={folder / name}" if flag.startswith("--default-hub=") else flag for flag in flags]
+        return [argument.replace("/etc/imagesource-operator/", f"{folder}/") for argument in container["args"]]
 
 
-@pytest.fixture(params=SCOPES)
-def release(cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Release]:
-    """The chart with a default hub that nobody answers for, cluster-wide and for two namespaces."""
-    platform = {"url": f"https://127.0.0.1:{free_ports(1)[0]}", "hubId": HUB_ID}
+@pytest.fixture(scope="module")
+def nobody() -> str:
+    """An address where nobody answers, the same for all, as a default hub that is there stays as it is."""
+    return f"https://127.0.0.1:{free_ports(1)[0]}"
+
+
+@pytest.fixture(params=["cluster", "namespaced", "shard"])
+def release(cluster: Cluster, tmp_path: Path, nobody: str, request: pytest.FixtureRequest) -> Iterator[Release]:
+    """The chart with a default hub that nobody answers for: cluster-wide, for two namespaces, as a shard of these."""
+    platform = {"url": nobody, "hubId": HUB_ID}
     hub = {"platform": platform | {"apiKeySecret": {"name": "cycle", "key": "apiKey"}}, "allowedNamespaces": EVERYBODY}
-    scope = SCOPES[request.param]
+    scope = (SCOPES | {"shard": SHARD})[request.param]
     objects = rendered(f"--namespace={HOME}", hub=hub, crds={"protect": False}, **scope)
     about_rights = [each for each in objects if each["kind"].startswith(("ServiceAccount", "Role", "ClusterRole"))]
     text = yaml.safe_dump_all(about_rights)
@@ -119,7 +134,7 @@ def release(cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) ->
     certificate = cluster.folder / "certs" / "apiserver.crt"
     write_kubeconfig(account, config["server"], certificate.read_bytes(), RELEASE, token)
     cluster = replace(cluster, operator_kubeconfig=account)
-    run_kubectl(cluster, "delete", "lease", RELEASE, f"--namespace={HOME}", "--ignore-not-found")
+    run_kubectl(cluster, "delete", "leases", "--all", f"--namespace={HOME}")
     yield Release(cluster, objects, tuple(scope.get("namespaces", ())), len(_audited(cluster)))
     run_kubectl(cluster, "delete", "--filename=-", input=text)
 
@@ -165,8 +180,8 @@ def test_rights_are_those_used(release: Release, platform: Platform, tmp_path: P
             for namespace in release.served or ("team-a",):
                 for shared in (False,) if release.served else (False, True):
                     _whole_life(Kubectl(cluster, namespace), platform, operator, api, shared=shared)
-            assert "may not" not in _run("Pod", release, cluster)
-            assert "it can be removed" in _run("Job", release, cluster)
+            assert "may not" not in _run("Pod", release, cluster, tmp_path)
+            assert "it can be removed" in _run("Job", release, cluster, tmp_path)
             operator.stop()
     used = release.used()
     assert {right: codes for right, codes in used.items() if codes & {401, 403}} == {}
@@ -188,17 +203,21 @@ def _whole_life(kubectl: Kubectl, platform: Platform, operator: OperatorProcess,
     kubectl("delete", kind, "here", "--timeout=30s")
 
 
-def _run(kind: str, release: Release, cluster: Cluster) -> str:
+def _run(kind: str, release: Release, cluster: Cluster, folder: Path) -> str:
     """What the Pod of the chart's test or of its Job says, run as the ServiceAccount."""
-    (found,) = (each["spec"] for each in release.objects if each["kind"] == kind)
-    (container,) = found.get("template", {"spec": found})["spec"]["containers"]
-    argv = [sys.executable, "-m", "imagesources", *container["args"]]
+    argv = [sys.executable, "-m", "imagesources", *release.arguments(kind, folder)]
     env = os.environ | {"KUBECONFIG": str(cluster.operator_kubeconfig), "POD_NAMESPACE": HOME}
     return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=180).stdout
 
 
-def test_rights_are_those_the_doctor_looks_for() -> None:
-    """The doctor's table and the chart's rules are the same, but for the right to create the default hub."""
-    place = {Scope.SERVED: "", Scope.CLUSTER: "", Scope.HOME: HOME}
-    table = {Right(place[each.scope], each.group, each.resource, verb) for each in PERMISSIONS for verb in each.verbs}
-    assert granted(rendered(f"--namespace={HOME}")) == table
+@pytest.mark.parametrize("shard", ["", "example.com/shard=a"])
+@pytest.mark.parametrize("namespaces", [(), (HOME,), ("team-a", HOME)])
+def test_rights_are_those_the_doctor_looks_for(namespaces: tuple[str, ...], shard: str) -> None:
+    """The doctor's table and the chart's rules are the same, down to the Leases' names."""
+    settings = Settings(namespaces=namespaces, leader_elect=True, lease_name=RELEASE, shard_selector=shard)
+    table = {
+        Right(namespace, permission.group, permission.resource, verb, name)
+        for permission, namespace, name in needed(namespaces, HOME, settings.leases)
+        for verb in permission.verbs
+    }
+    assert granted(rendered(f"--namespace={HOME}", namespaces=namespaces, shardSelector=shard)) == table

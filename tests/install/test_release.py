@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.install.values import HOME
 from tests.support.cluster import Kubectl
 from tests.support.helm import Helm
 from tests.support.scene import Scene, scene, source
 
+from imagesources.cli.doctor import doctor
 from imagesources.controlplane import Cluster, ControlPlane
 
 Json = dict[str, Any]
@@ -100,3 +102,24 @@ def test_refused_uninstall_is_rolled_back(cluster: Cluster) -> None:
     helm(*rollback.split())
     assert "lets all ImageSources go" in helm(*orphan)
     helm("uninstall", "leaving", "--no-hooks")
+
+
+def test_doctor_sees_releases_that_serve_the_same(cluster: Cluster) -> None:
+    """Two releases without a part of their own both work: the doctor names them; parts and shards are in order."""
+    here, there = Helm(cluster, HOME), Helm(cluster, "team-a")
+    here("install", "one", "CHART")
+    here("install", "shard", "CHART", "--set=shardSelector=a=b")
+    there("install", "two", "CHART", "--set=namespaces={team-a}")
+    assert _others(cluster) == [f"{HOME}/one-imagesource-operator and team-a/two-imagesource-operator"]
+    there("upgrade", "two", "CHART", "--set=replicas=0")
+    assert _others(cluster) == []
+    for helm, name in ((here, "one"), (here, "shard"), (there, "two")):
+        helm("uninstall", name, "--no-hooks")
+
+
+def _others(cluster: Cluster) -> list[str]:
+    """The releases that the doctor names."""
+    flags = (f"--kubeconfig={cluster.kubeconfig}", f"--account={HOME}:one-imagesource-operator", "--output=json")
+    answer = CliRunner().invoke(doctor, flags)
+    found = [each["message"] for each in json.loads(answer.stdout)["findings"] if each["check"] == "others"]
+    return [message.partition(" serve the same")[0] for message in found]

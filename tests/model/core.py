@@ -34,10 +34,20 @@ NOW = 100_000.0
 BEFORE, BEGUN, AFTER = 1000.0, 2000.0, 3000.0
 """Stamps of the inventory: before a list that is under way was begun, just then, and later."""
 
-_LONG_AGO = {"attempted": LATE, "delete_asked": 1, "corrections": 60}
+_LONG_AGO = {"attempted": LATE, "corrections": 60}
 """Ticks after which it no longer matters how long ago something was."""
 
-UNIMPORTANT = {"streak", "failures", "job_asked", "job_written", "answered", "sent", "outcome", "drifted"}
+UNIMPORTANT = {
+    "streak",
+    "failures",
+    "failed_jobs",
+    "job_asked",
+    "job_written",
+    "answered",
+    "sent",
+    "outcome",
+    "drifted",
+}
 """What of a memory decides nothing here: nobody asks for a look, there are no Secrets, progress is always written,
 every delay between tries is a tick, jobs are never lost; and passes in a row are seen by the explorer, which finds
 every circle."""
@@ -68,17 +78,17 @@ def running(clock: Clock) -> Iterator[None]:
 
 
 class Recollection(NamedTuple):
-    """A ``Memory``: times in ticks before now (``None``: never)."""
+    """A ``Memory``: times in ticks before now."""
 
     attempted: int
     clear: bool
     settled_absences: int
     late_absences: int
-    marker_altered: bool
+    inherited: bool
     unsaved_id: str | None
     job: int | None
     job_id: str | None
-    delete_asked: int | None
+    asked: tuple[str, ...]
     ask_in: int
     look_due: bool
     corrections: tuple[int, ...]
@@ -132,21 +142,17 @@ def recollect(memory: Memory) -> Recollection:
         clear=memory.clear,
         settled_absences=min(settled, 2),
         late_absences=min(late, 2),
-        marker_altered=memory.marker_altered,
+        inherited=memory.inherited,
         unsaved_id=memory.unsaved_id,
         job=freeze(memory.job.model_dump(mode="json")) if memory.job else None,
         job_id=memory.job_id,
-        delete_asked=_asked(memory.delete_asked),
+        asked=tuple(sorted(source_id for source_id, at in memory.asked.items() if NOW - at < TICK)),
         ask_in=max(0, round((memory.ask_at - NOW) / TICK)),
         look_due=memory.look_due,
         corrections=tuple(_ago(at, "corrections") for at in memory.corrections),
         unconverged=memory.unconverged,
         generation=memory.generation,
     )
-
-
-def _asked(time: float) -> int | None:
-    return None if NOW - time >= _LONG_AGO["delete_asked"] * TICK else _ago(time, "delete_asked")
 
 
 def remembered(known: Recollection) -> Memory:
@@ -157,11 +163,11 @@ def remembered(known: Recollection) -> Memory:
         clear=known.clear,
         absences=[attempted + SETTINGS.settle_time] * known.settled_absences
         + [attempted + SETTINGS.late_arrival] * known.late_absences,
-        marker_altered=known.marker_altered,
+        inherited=known.inherited,
         unsaved_id=known.unsaved_id,
         job=None if known.job is None else Job.model_validate(thaw(known.job)),
         job_id=known.job_id,
-        delete_asked=float("-inf") if known.delete_asked is None else NOW - known.delete_asked * TICK,
+        asked=dict.fromkeys(known.asked, NOW),
         ask_at=NOW + known.ask_in * TICK,
         look_due=known.look_due,
         corrections=[NOW - ago * TICK for ago in known.corrections],
@@ -172,12 +178,10 @@ def remembered(known: Recollection) -> Memory:
 
 def aged(known: Recollection) -> Recollection:
     """A memory one tick later."""
-    asked = known.delete_asked
-    later = None if asked is None or asked + 1 >= _LONG_AGO["delete_asked"] else asked + 1
     return known._replace(
         attempted=min(known.attempted + 1, _LONG_AGO["attempted"]),
         ask_in=max(0, known.ask_in - 1),
-        delete_asked=later,
+        asked=(),  # a tick is as long as it counts
         corrections=tuple(min(ago + 1, _LONG_AGO["corrections"]) for ago in known.corrections),
     )
 

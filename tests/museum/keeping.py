@@ -32,8 +32,8 @@ async def normalised(stage: Stage) -> None:
     platform = stage.platform
 
     def normalising(write: Callable[..., Json]) -> Callable[..., Json]:
-        def wrapped(*args: Any) -> Json:
-            kept = merged(write(*args), {"origin": {"details": {"target": "docker.io/library/nginx:1"}}})
+        def wrapped(*args: Any, **more: Any) -> Json:
+            kept = merged(write(*args, **more), {"origin": {"details": {"target": "docker.io/library/nginx:1"}}})
             platform.sources[kept["id"]] = kept
             return kept
 

@@ -1,4 +1,7 @@
-"""Put every mutant on trial: ``python -m tests.mutants``; ``--only TEXT`` takes those whose name has that text."""
+"""Put every mutant on trial: ``python -m tests.mutants``; ``--only TEXT`` takes those whose name has that text.
+
+``--simulator`` leaves the unit tests out, and counts what the simulator catches alone; that takes longer.
+"""
 
 import argparse
 import importlib
@@ -36,20 +39,23 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--source", type=Path, default=ROOT, help="another tree to take the package from")
+    parser.add_argument("--simulator", action="store_true", help="what the simulator catches alone")
     arguments = parser.parse_args()
     for library in LIBRARIES:
         importlib.import_module(library)
     begun = monotonic()
     chosen = [mutant for mutant in mutants() if arguments.only in mutant.name]
-    trials = [(mutant, arguments.source) for mutant in ([] if arguments.only else [None]) + chosen]
+    whole = [] if arguments.only else [None]
+    trials = [(mutant, arguments.source, not arguments.simulator) for mutant in whole + chosen]
     with multiprocessing.get_context("fork").Pool(arguments.jobs, maxtasksperchild=1) as pool:
         results = pool.imap(_try, trials, chunksize=1)
-        verdicts = [show(Verdict(mutant, *result)) for (mutant, _), result in zip(trials, results, strict=True)]
+        verdicts = [show(Verdict(mutant, *result)) for (mutant, *_), result in zip(trials, results, strict=True)]
     return conclude(verdicts, monotonic() - begun)
 
 
-def _try(trial: tuple[Mutant | None, Path]) -> tuple[str, float]:
-    return try_out(*trial)
+def _try(trial: tuple[Mutant | None, Path, bool]) -> tuple[str, float]:
+    mutant, source, by_units = trial
+    return try_out(mutant, source, by_units=by_units)
 
 
 def show(verdict: Verdict) -> Verdict:

@@ -27,13 +27,13 @@ COPIED = ("operator", "tests/unit", "tests/support", "tests/simulation")
 
 OF_THE_ENGINE = (
     "brake", "budget", "cache", "desired", "differences", "directory", "engine", "events", "execute", "failures",
-    "guard", "handlers", "hub_connection", "inventory", "merge_patch", "observe", "plan", "port", "queue", "secrets",
-    "status",
+    "guard", "handlers", "hub_connection", "hub_controller", "inventory", "lists", "merge_patch", "observe", "plan",
+    "port", "queue", "secrets", "status",
 )  # fmt: skip
 """How the names of the unit tests begin that concern the engine."""
 
 SEEDS = range(1_000_000, 1_000_150)
-"""Schedules that the simulator runs."""
+"""Schedules that the simulator runs, before each single fault in each canonical scenario."""
 
 LONGEST = 120
 """Seconds of processor time after which a trial ends: the mutant made something go on for ever."""
@@ -60,8 +60,13 @@ class _FirstFailure:
             self.test = f"{report.nodeid} cannot be collected"
 
 
-def try_out(mutant: Mutant | None, source: Path = ROOT) -> tuple[str, float]:
+def try_out(mutant: Mutant | None, source: Path = ROOT, *, by_units: bool = True) -> tuple[str, float]:
     """Put a mutant on trial; without one the tests themselves are, which must not find anything.
+
+    Args:
+        mutant: what is changed.
+        source: the tree to take everything from.
+        by_units: whether the unit tests may find it, or the simulator alone.
 
     Returns:
         The test that has caught it, or "", and how many seconds it took.
@@ -71,7 +76,7 @@ def try_out(mutant: Mutant | None, source: Path = ROOT) -> tuple[str, float]:
     try:
         with _time_limit():
             _prepare(folder, mutant, source)
-            caught_by = _by_unit_tests(folder, mutant) or _by_simulation()
+            caught_by = (_by_unit_tests(folder, mutant) if by_units else "") or _by_simulation()
     except _Endless:
         caught_by = f"it does not end within {LONGEST} s"
     finally:
@@ -117,7 +122,7 @@ def _pytest(folder: Path, files: list[Path]) -> str:
 
 
 def _by_simulation() -> str:
-    """Random schedules, until one breaks an invariant."""
+    """Random schedules and single faults, until one breaks an invariant."""
     logging.disable(logging.CRITICAL)
     run: Any = importlib.import_module("tests.simulation.run").run
     for seed in SEEDS:
@@ -126,6 +131,11 @@ def _by_simulation() -> str:
                 run(seed)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever ends a run is a finding
             return f"simulation, seed {seed}: {str(error)[:60]}"
+    pairs: Any = importlib.import_module("tests.simulation.pairs")
+    for name in pairs.CANONICAL:
+        for fault in pairs.ALL:
+            if found := pairs.try_all([(name, (fault,))]).violations:
+                return f"simulation, {name}, {': '.join(fault)}: {found[0][1][:60]}"
     return ""
 
 

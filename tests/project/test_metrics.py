@@ -174,6 +174,21 @@ def test_runbook() -> None:
     assert [part.splitlines()[0] for part in parts if "**Means.**" not in part or "**Do.**" not in part] == []
 
 
+def test_places_in_the_runbook() -> None:
+    """A panel or row that the runbook names in italics is on the dashboard, and a line of the doctor is one of its."""
+    text = RUNBOOK.read_text().replace("**", "")
+    lines = re.findall(r"\blines? (\*\w+\*(?: and \*\w+\*)*)", text)
+    named = set(re.findall(r"\*(.+?)\*", " ".join(lines)))
+    doctor = (ROOT / "operator" / "imagesources" / "kube" / "doctor").glob("*.py")
+    checks = {check for path in doctor for check in re.findall(r'Finding\(\s*Level\.\w+,\s*"(\w+)"', path.read_text())}
+    assert named
+    assert named <= checks
+    titles = {panel["title"] for panel in json.loads((FILES / "dashboard.json").read_text())["panels"]}
+    places = set(re.findall(r"\*(.+?)\*", text)) - named
+    assert {"Hubs", "Not ok"} <= places
+    assert places <= titles
+
+
 def test_panels() -> None:
     """Each panel has a title and a description of its own, a place of its own, and lies within the width."""
     places: set[tuple[int, int]] = set()
@@ -201,7 +216,12 @@ def test_log_fields_are_known() -> None:
     for path in (ROOT / "operator" / "imagesources").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.keyword(arg="extra", value=ast.Dict(keys=keys)):
+                case (
+                    ast.keyword(arg="extra", value=ast.Dict(keys=keys))
+                    | ast.FunctionDef(name="_of", body=[ast.Return(value=ast.Dict(keys=keys))])
+                ):
+                    passed |= {key.value for key in keys if isinstance(key, ast.Constant)}
+                case ast.FunctionDef(name="_of", body=[*_, ast.Return(value=ast.Dict(keys=keys))]):
                     passed |= {key.value for key in keys if isinstance(key, ast.Constant)}
                 case ast.keyword(arg="extra", value=ast.Call(func=ast.Name(id="_of"), keywords=words)):
                     passed |= {word.arg for word in words if word.arg}

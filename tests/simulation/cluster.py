@@ -15,6 +15,8 @@ NAMESPACE = "default"
 SOURCES, HUBS, SECRETS = ImageSource.plural, Hub.plural, "secrets"
 _KINDS = {SOURCES: "ImageSource", HUBS: "Hub", SECRETS: "Secret"}
 
+_NOTHING: Json = {}
+
 Key = tuple[str, str]
 """Plural and name; there is one namespace."""
 
@@ -55,7 +57,7 @@ class Apiserver:
         """List the objects of a kind, by name."""
         return [body for (kind, _), body in sorted(self.objects.items()) if kind == plural]
 
-    def create(self, plural: str, name: str, **content: object) -> Json:
+    def create(self, plural: str, name: str, metadata: Json = _NOTHING, **content: object) -> Json:
         """A person creates an object."""
         metadata = {
             "name": name,
@@ -66,6 +68,7 @@ class Apiserver:
             "finalizers": [],
             "annotations": {},
             "labels": {CREDENTIALS_LABEL: "true"} if plural == SECRETS else {},
+            **metadata,
         }
         status = {} if plural == SECRETS else {"status": {"observedGeneration": -1}}
         body = {"apiVersion": API_VERSION, "kind": _KINDS[plural], "metadata": metadata, **content, **status}
@@ -93,6 +96,10 @@ class Apiserver:
         body = self.objects[plural, name]
         body = self._put("MODIFIED", plural, body | {"metadata": body["metadata"] | {"finalizers": []}})
         self._collect(plural, body)
+
+    def wipe(self, plural: str, name: str) -> None:
+        """The status of an object is lost."""
+        self._put("MODIFIED", plural, self.objects[plural, name] | {"status": {"observedGeneration": -1}})
 
     def patch(self, plural: str, name: str, change: Json, *, status: bool) -> Json:
         """A merge patch with its preconditions, as the apiserver applies it."""

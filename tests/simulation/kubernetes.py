@@ -10,6 +10,7 @@ from tests.simulation.schedule import Schedule
 from tests.simulation.values import Json
 
 from imagesources.reconcile.ports import Conflict, KubernetesError, Secret, Vanished
+from imagesources.reconcile.ports import Key as SourceKey
 
 TIMEOUT = 30.0
 """Seconds that the client waits for an answer."""
@@ -29,11 +30,14 @@ class Caller(Protocol):
     async def crash(self) -> None:
         """End here and now."""
 
-    def later(self, what: Callable[[], object]) -> None:
-        """Let something happen when the sender has given it up, whatever becomes of it."""
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
+        """Let a request arrive some time after so many seconds, whatever becomes of its sender."""
 
     async def awake(self) -> None:
         """Wait while the process is frozen."""
+
+    def generation_of(self, key: SourceKey, uid: str) -> int:
+        """Tell the newest generation of a resource that it knows; 0: it does not know it."""
 
 
 class SimulatedApi:
@@ -81,22 +85,22 @@ class SimulatedApi:
             return server.patch(plural, name, body, status=status)
 
         if fault in _NEVER_SENT:
-            raise KubernetesError(str(fault))
+            raise self._failure(fault)
         match fault:
             case Fault.CRASH_BEFORE:
                 await caller.crash()
             case Fault.CRASH_DURING:
-                caller.later(apply)
+                caller.later(0.0, apply)
                 await caller.crash()
             case Fault.CONFLICT:
                 raise Conflict("409")
             case Fault.LOST | Fault.LATE:
                 if fault is Fault.LATE:
-                    caller.later(apply)
+                    caller.later(TIMEOUT, apply)
                 await asyncio.sleep(TIMEOUT)
                 raise KubernetesError("no answer in time")
             case Fault.DUPLICATED:
-                caller.later(apply)
+                caller.later(0.0, apply)
         answer = apply()
         if fault is Fault.CRASH_AFTER:
             await caller.crash()
@@ -143,8 +147,11 @@ class SimulatedApi:
         if fault is Fault.LOST:
             await asyncio.sleep(TIMEOUT)
         if fault not in (Fault.NONE, Fault.STALE):
-            raise KubernetesError(str(fault))
+            raise self._failure(fault)
         return fault
+
+    def _failure(self, fault: Fault) -> KubernetesError:
+        return KubernetesError(str(fault), self._caller.schedule.asked_to_wait() if fault is Fault.LIMITED else 0.0)
 
 
 _NEVER_SENT = (Fault.NOT_SENT, Fault.SERVER_ERROR, Fault.LIMITED)

@@ -13,39 +13,72 @@ class Life:
 
     Attributes:
         specs: its specs by generation.
-        matched: the generations that the platform has matched at some time.
+        edited: when each of them was written.
+        matched: the generations that the platform has matched at some time since.
         settled: the newest generation at which it said Ready.
         written: the newest generation for which the platform was written to.
+        hub: the hub that its source belongs to, once one was written to.
         adopted: the source that it took over, or "".
         gone: whether it is gone.
         orphaned: whether it is gone and its source was to stay.
-        unresolved: creates that may be applied without their sender knowing, or more often than it knows.
-        late_acls: access lists that came with requests held up on the way.
-        late: whether any such request came.
+        forced: whether a person has taken its finalizer away, and it has none since.
+        wiped: whether its status was lost once.
+        excused: sources that may be there beside another: nobody could know of them when they, or that, were made.
+        hidden: looks for its marker that did not show a source that was there, since the last create.
+        outdated: whether what an operator knew may have been older than what the platform had.
+        unsure: whether it took over a source that was changed or deleted before: a list of then may show it still.
+        given: access lists with which sources were taken over, until the first of its own.
+        late_acls: those that came with requests held up on the way, or from others, until the next of its own.
+        shown: sources that have content of its own.
     """
 
     name: str
     specs: dict[int, Json] = field(default_factory=dict)
+    edited: dict[int, float] = field(default_factory=dict)
     matched: set[int] = field(default_factory=set)
     settled: int = 0
     written: int = 0
+    hub: str = ""
     adopted: str = ""
     gone: bool = False
     orphaned: bool = False
-    unresolved: int = 0
-    late_acls: list[Json | None] = field(default_factory=list)
-    late: bool = False
+    forced: bool = False
+    wiped: bool = False
+    excused: set[str] = field(default_factory=set)
+    hidden: int = 0
+    outdated: bool = False
+    unsure: bool = False
+    given: dict[str, Json | None] = field(default_factory=dict)
+    late_acls: dict[str, Json | None] = field(default_factory=dict)
+    shown: set[str] = field(default_factory=set)
 
-    def asked(self, generation: int, spec: Json) -> None:
-        """Take in a new spec; one with the definition of another has been matched if that has been."""
-        self.specs[generation] = spec
-        if any(definition(self.specs[known]) == definition(spec) for known in self.matched):
-            self.matched.add(generation)
+    def spec_at(self, generation: int) -> Json:
+        """Tell what was asked for at a generation; that of the deletion asks for nothing else."""
+        return self.specs[max(known for known in self.specs if known <= generation)]
+
+    def is_orphaning(self, generation: int) -> bool:
+        """Tell whether the source was to outlive the resource at a generation."""
+        spec = self.spec_at(generation)
+        return observes(spec) or spec.get("deletionPolicy", "Orphan" if self.adopted else "Delete") == "Orphan"
+
+    def has_matched(self, generation: int) -> bool:
+        """Tell whether Ready at a generation is honest: it was matched, or an equal one was, as far as was known."""
+        wanted = definition(self.specs[generation])
+        like = {known for known in self.matched if definition(self.specs[known]) == wanted}
+        return (
+            generation in self.matched or observes(self.specs[generation]) or self.unsure
+            or bool(self.outdated and like)
+        )  # fmt: skip
 
 
 def definition(spec: Json) -> Json:
     """Tell what a spec says about the source itself."""
     return {key: spec.get(key) for key in ("name", "identifier", "type", "origin", "builder", "about", "acl")}
+
+
+def observes(spec: Json) -> bool:
+    """Tell whether a spec only looks on."""
+    return bool(spec.get("managementPolicy") == "Observe")
 
 
 def acl_is(spec: Json | None, seen: Json | None) -> bool:

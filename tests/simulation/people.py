@@ -1,12 +1,15 @@
 """What people do in a run: they create, edit, share and delete, and other hands change and delete on the platform."""
 
 import asyncio
+import json
 from random import Random
 
 from tests.simulation.cluster import HUBS, SECRETS, SOURCES
 from tests.simulation.process import OperatorProcess
 from tests.simulation.values import Json
-from tests.simulation.world import HUB_SPEC, World
+from tests.simulation.world import FREE, HUB_IDS, World, hub_spec
+
+from imagesources.resources import PIN_ANNOTATION
 
 _LOOK = {"view": True, "modify": False, "manage": False}
 _ALL = {"view": True, "modify": True, "manage": True}
@@ -17,11 +20,13 @@ ACLS: tuple[Json, ...] = (
     {"roles": {"dev": _ALL, "ops": _LOOK}},
 )
 
-_TO_ONE = ("edit", "edit", "acl", "acl and content", "delete", "drift", "vanish", "orphan")
+_EDITS = ("edit", "acl", "acl and content", "orphan", "suspend", "resume", "report", "move")
+_TO_ONE = (*_EDITS, "edit", "delete", "delete", "drift", "vanish", "share there", "unhold", "restore", "wipe")
 _TO_ALL = (
     "recreate", "second operator", "kill", "freeze", "rotate key", "lose secret", "delete hub", "replace hub",
     "delete namespace",
 )  # fmt: skip
+_RATES: tuple[Json, ...] = ({"requestsPerSecond": 1, "burst": 2}, {"requestsPerSecond": 1, "burst": 20})
 _PAUSES = (0.0, 0.02, 0.1, 1.0, 7.0, 40.0, 70.0)
 
 
@@ -30,9 +35,12 @@ async def act(world: World) -> None:
     choose = world.schedule.people
     if choose.random() < 0.05:
         world.schedule.longest_late = 500.0
+    rate = choose.choice(_RATES) if choose.random() < 0.2 else FREE
+    world.hubs = {name: hub_spec(name, rate) for name in (HUB_IDS if choose.random() < 0.2 else ("default",))}
     world.furnish()
-    for number in range(choose.choice((1, 1, 2))):
+    for number in range(choose.choice((1, 1, 2)) if len(world.hubs) == 1 else 2):
         _begin(world, f"web-{number}", Random(choose.random()))
+    _attend(world)
     for number in range(choose.randint(0, 5)):
         await asyncio.sleep(choose.choice(_PAUSES))
         dice = Random(choose.random())
@@ -55,10 +63,10 @@ def spec_of(name: str, acl: Json | None = None, target: int = 0) -> Json:
     return spec | ({"acl": acl} if acl else {})
 
 
-def foreign_twin(world: World, identifier: str) -> str:
+def foreign_twin(world: World, identifier: str, hub: str = "default") -> str:
     """Somebody else has a source with the same identifier, name and type."""
     body = {"identifier": identifier, "name": identifier, "type": "direct", "origin": {"type": "none"}}
-    source = world.platform.create(body, creator="c" * 24)
+    source = world.platform.create(body, "c" * 24, HUB_IDS[hub])
     source_id: str = source["id"]
     world.judge.foreign[source_id] = source
     return source_id
@@ -66,9 +74,17 @@ def foreign_twin(world: World, identifier: str) -> str:
 
 def _begin(world: World, name: str, dice: Random) -> None:
     spec = spec_of(name, dice.choice(ACLS) if dice.random() < 0.7 else None)
-    twin = foreign_twin(world, name) if dice.random() < 0.4 else ""
+    hub = "other" if "other" in world.hubs and name == "web-1" else "default"
+    if hub == "other":
+        spec |= {"hubRef": {"kind": "Hub", "name": hub}}
+    twin = foreign_twin(world, name, hub) if dice.random() < 0.4 else ""
     if twin and dice.random() < 0.3:
         spec |= {"adopt": {"id": twin}, "deletionPolicy": dice.choice(("Delete", "Orphan"))}
+        spec |= {"managementPolicy": "Observe"} if dice.random() < 0.3 else {}
+    elif dice.random() < 0.5:
+        del spec["adopt"]  # what is like it on the platform may be meant
+    if dice.random() < 0.2 and "id" not in spec.get("adopt", {}):
+        del spec["identifier"]
     _create(world, name, spec)
 
 
@@ -89,25 +105,62 @@ def _one_thing(world: World, dice: Random) -> None:
 
 
 def _to_one(world: World, what: str, body: Json, dice: Random) -> None:
-    name, spec = body["metadata"]["name"], body["spec"]
+    name, spec, life = body["metadata"]["name"], body["spec"], world.judge.lives[body["metadata"]["uid"]]
     own = world.judge.live(body["metadata"]["uid"])
+    if what == "delete":
+        world.server.delete(SOURCES, name)
+    elif what == "restore":
+        _restore(world, body)
+    elif what == "wipe":
+        if "adopt" not in spec and own and own[0]["identifier"] == spec.get("identifier"):  # else nothing shows it
+            life.wiped, life.settled = True, 0
+            world.server.wipe(SOURCES, name)
+    elif what == "unhold":
+        life.forced = True
+        world.server.strip(SOURCES, name)
+    elif what in _EDITS:
+        changed = _edit(world, what, name, spec, dice)
+        if life.wiped:
+            changed.pop("identifier", None)  # nothing would show any more that it has a source
+        if changed:
+            world.server.edit(SOURCES, name, spec=spec | changed)
+    elif own and (what != "vanish" or own[0]["id"] != life.adopted) and (what != "share there" or "acl" in spec):
+        changed = {"drift": {"origin": {"type": "none"}}, "share there": {"acl": None}, "vanish": {}}[what]
+        world.platform.sources[own[0]["id"]] = own[0] | changed
+        if what == "vanish":
+            world.platform.set_state(own[0]["id"], "deleted")
+        world.judge.others_changed(own[0]["id"])
+
+
+def _edit(world: World, what: str, name: str, spec: Json, dice: Random) -> Json:
+    """Tell what a person changes of a spec, if it is of a kind that has it."""
     target = {"origin": {"type": "docker-hub", "details": {"target": f"nginx:{world.server.version}"}}}
     match what:
-        case "delete":
-            world.server.delete(SOURCES, name)
         case "edit":
-            renamed = {"identifier": f"{name}-{dice.randint(1, 9)}"} if dice.random() < 0.3 else {}
-            world.server.edit(SOURCES, name, spec=spec | target | renamed)
+            renames = "identifier" in spec and dice.random() < 0.3
+            return target | ({"identifier": f"{name}-{dice.randint(1, 9)}"} if renames else {})
         case "acl" | "acl and content" if "acl" in spec:
-            changed = target if what == "acl and content" else {}
-            world.server.edit(SOURCES, name, spec=spec | {"acl": dice.choice(ACLS)} | changed)
+            return {"acl": dice.choice(ACLS)} | (target if what == "acl and content" else {})
         case "orphan":
-            world.server.edit(SOURCES, name, spec=spec | {"deletionPolicy": "Orphan"})
-        case "drift" if own:
-            changed_there = own[0] | {"origin": {"type": "none"}}
-            world.platform.sources[own[0]["id"]] = changed_there
-        case "vanish" if own and own[0]["id"] != world.judge.lives[body["metadata"]["uid"]].adopted:
-            world.platform.set_state(own[0]["id"], "deleted")
+            return {"deletionPolicy": "Orphan"}
+        case "suspend" | "resume":
+            return {"suspend": what == "suspend"}
+        case "report":
+            return {"driftPolicy": "Report"}
+        case "move" if "other" in world.hubs and "id" not in spec.get("adopt", {}):
+            return {"hubRef": {"kind": "Hub", "name": "other"}}
+    return {}
+
+
+def _restore(world: World, body: Json) -> None:
+    """A cluster is restored from a backup, which has no status: everything is there again, with another uid."""
+    name, metadata = body["metadata"]["name"], body["metadata"]
+    world.judge.lives[metadata["uid"]].forced = True
+    world.server.strip(SOURCES, name)
+    if world.server.get(SOURCES, name):
+        world.server.delete(SOURCES, name)
+    kept = {key: metadata[key] for key in ("annotations", "finalizers")}
+    world.server.create(SOURCES, name, metadata=kept, spec=body["spec"])
 
 
 def _recreate(world: World, dice: Random) -> None:
@@ -170,18 +223,20 @@ def _lose_secret(world: World, _dice: Random) -> None:
         world.server.delete(SECRETS, "key")
 
 
-def _delete_hub(world: World, _dice: Random) -> None:
-    if world.server.get(HUBS, "default"):
-        world.server.delete(HUBS, "default")
+def _delete_hub(world: World, dice: Random) -> None:
+    name = dice.choice(list(world.hubs))
+    if world.server.get(HUBS, name):
+        world.server.delete(HUBS, name)
 
 
 def _replace_hub(world: World, dice: Random) -> None:
     """A Hub goes without regard for those who need it, and comes again."""
-    if world.server.get(HUBS, "default"):
-        world.server.delete(HUBS, "default")
-    if world.server.get(HUBS, "default"):
-        world.server.strip(HUBS, "default")
-    world.soon(dice.choice((0.0, 3.0, 100.0)), lambda: _need_hub(world))
+    name = dice.choice(list(world.hubs))
+    if world.server.get(HUBS, name):
+        world.server.delete(HUBS, name)
+    if world.server.get(HUBS, name):
+        world.server.strip(HUBS, name)
+    world.soon(dice.choice((0.0, 3.0, 100.0)), lambda: _need_hubs(world))
 
 
 def _delete_namespace(world: World, dice: Random) -> None:
@@ -197,6 +252,7 @@ async def _repair(world: World) -> None:
     """In the end somebody provides what is missing: the Secret, the Hub; or lets a source go that nobody can delete."""
     await asyncio.sleep(world.schedule.people.choice((1.0, 150.0, 400.0)))
     orphaning = world.schedule.people.random() < 0.5
+    _go_on(world)
     while not _is_complete(world):
         world.disturbed()
         sources = world.server.of(SOURCES)
@@ -205,14 +261,52 @@ async def _repair(world: World) -> None:
                 world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"deletionPolicy": "Orphan"})
         else:
             _need_secret(world)
-            _need_hub(world)
+            _need_hubs(world)
         await asyncio.sleep(100.0)
+    _keep_hubs(world)
+
+
+def _keep_hubs(world: World) -> None:
+    """A Hub that was deleted before may go only now, between two resources of which one was restored."""
+    if world.server.of(SOURCES):
+        _need_hubs(world)
+    world.call_later(100.0, lambda: _keep_hubs(world))
+
+
+def _attend(world: World) -> None:
+    """Somebody looks now and then, and answers what a resource asks for."""
+    for body in world.server.of(SOURCES):
+        stalled = {c["type"]: c for c in body["status"].get("conditions", ())}.get("Stalled", {})
+        if stalled.get("reason") == "MayAlreadyExist":
+            adopt = {"policy": "Never"}
+            if world.judge.lives[body["metadata"]["uid"]].wiped or world.schedule.people.random() < 0.5:
+                adopt = {"id": stalled["message"].split()[1]}
+            world.disturbed()
+            world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": adopt})
+        elif stalled.get("reason") == "AdoptionFailed" and "has already" in stalled["message"]:
+            world.disturbed()
+            world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": {"policy": "Never"}})
+        elif stalled.get("reason") == "SourceGone":
+            world.disturbed()
+            world.server.delete(SOURCES, body["metadata"]["name"])
+    world.call_later(50.0, lambda: _attend(world))
+
+
+def _go_on(world: World) -> None:
+    """In the end everything is to be as its spec says."""
+    for body in world.server.of(SOURCES):
+        name, spec = body["metadata"]["name"], body["spec"]
+        pin = body["status"].get("hub") or json.loads(body["metadata"]["annotations"].get(PIN_ANNOTATION, "{}"))
+        at = {"hubRef": {"kind": "Hub", "name": pin["name"]}} if pin else {}
+        wanted = spec | at | {"suspend": False, "driftPolicy": "Correct"}
+        if wanted != spec:
+            world.server.edit(SOURCES, name, spec=wanted)
 
 
 def _is_complete(world: World) -> bool:
-    secret, hub = world.server.get(SECRETS, "key"), world.server.get(HUBS, "default")
+    secret = world.server.get(SECRETS, "key")
     is_usable = secret is not None and secret["data"]["key"] in world.platform.keys
-    return is_usable and (hub is not None or not world.server.of(SOURCES))
+    return is_usable and (len(world.server.of(HUBS)) == len(world.hubs) or not world.server.of(SOURCES))
 
 
 def _need_secret(world: World) -> None:
@@ -223,10 +317,11 @@ def _need_secret(world: World) -> None:
         world.server.create(SECRETS, "key", data=data)
 
 
-def _need_hub(world: World) -> None:
-    if world.server.get(HUBS, "default") is None:
-        world.disturbed()
-        world.server.create(HUBS, "default", spec=HUB_SPEC)
+def _need_hubs(world: World) -> None:
+    for name, spec in world.hubs.items():
+        if world.server.get(HUBS, name) is None:
+            world.disturbed()
+            world.server.create(HUBS, name, spec=spec)
 
 
 _TO_ALL_ACTS = {

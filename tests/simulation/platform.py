@@ -3,6 +3,7 @@
 What makes it hard (delay, loss, stale answers) is the network's doing, in ``network``.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Platform:
         sources: by id; a deleted one stays, in state ``deleted``.
         jobs: by id.
         posted: for each source: the marker that it was created with.
+        made: when it was, in seconds.
         keys: the API keys that are accepted.
         writes: every applied change: operation and source id.
         on_job: told of each job that begins.
@@ -34,6 +36,7 @@ class Platform:
     sources: dict[str, Json] = field(default_factory=dict)
     jobs: dict[str, Json] = field(default_factory=dict)
     posted: dict[str, str] = field(default_factory=dict)
+    made: dict[str, float] = field(default_factory=dict)
     keys: frozenset[str] = frozenset({"key-0"})
     writes: list[tuple[str, str]] = field(default_factory=list)
     on_job: Callable[[str], None] = lambda _job_id: None
@@ -43,12 +46,12 @@ class Platform:
         """All sources that are live."""
         return [source for source in self.sources.values() if source["state"]["current"] == "live"]
 
-    def create(self, body: Json, creator: str = OPERATOR_KEY) -> Json:
+    def create(self, body: Json, creator: str = OPERATOR_KEY, hub: str = HUB_ID) -> Json:
         """``createImageSource``."""
         source_id = self._id()
         self.sources[source_id] = {
             "id": source_id,
-            "hub_id": HUB_ID,
+            "hub_id": hub,
             "identifier": body["identifier"],
             "name": body["name"],
             "type": body["type"],
@@ -61,31 +64,33 @@ class Platform:
             "events": {"created": timestamp(), "updated": _EPOCH, "deleted": _NOT_YET},
         }
         self.posted[source_id] = body["identifier"]
+        self.made[source_id] = asyncio.get_running_loop().time()
         self.writes.append(("create", source_id))
         return self.sources[source_id]
 
-    def get(self, source_id: str) -> Json:
+    def get(self, source_id: str, hub: str = HUB_ID) -> Json:
         """``getImageSource``; a deleted source is gone."""
         source = self.sources.get(source_id)
-        if source is None or source["state"]["current"] == "deleted":
+        if source is None or source["hub_id"] != hub or source["state"]["current"] == "deleted":
             raise Refused("getImageSource", status=404, code="404.image.source")
         return source
 
-    def list(self) -> list[Json]:
-        """``getImageSources``, all of them at once, by id, deleted ones left out."""
-        return [source for source in self.sources.values() if source["state"]["current"] != "deleted"]
+    def list(self, hub: str = "") -> list[Json]:
+        """``getImageSources``, all of them at once, by id, deleted ones left out; without a hub those of all."""
+        there = (source for source in self.sources.values() if source["state"]["current"] != "deleted")
+        return [source for source in there if hub in ("", source["hub_id"])]
 
-    def update(self, source_id: str, changes: Json) -> Json:
+    def update(self, source_id: str, changes: Json, hub: str = HUB_ID) -> Json:
         """``updateImageSource`` and ``updateImageSourceAccess``."""
-        if self.get(source_id)["state"]["current"] != "live":
+        if self.get(source_id, hub)["state"]["current"] != "live":
             raise Refused("updateImageSource", status=403, code="403.invalid-state")
         self.sources[source_id] = self.sources[source_id] | changes
         self.writes.append(("update", source_id))
         return self.sources[source_id]
 
-    def delete(self, source_id: str) -> Json:
+    def delete(self, source_id: str, hub: str = HUB_ID) -> Json:
         """``deleteImageSource``: a job begins, unless one is running."""
-        self.get(source_id)
+        self.get(source_id, hub)
         running = [
             job for job in self.jobs.values() if job["source"] == source_id and job["state"]["current"] == "running"
         ]
@@ -121,7 +126,7 @@ class Platform:
         job_id = self._id()
         self.jobs[job_id] = {
             "id": job_id,
-            "hub_id": HUB_ID,
+            "hub_id": self.sources[source_id]["hub_id"],
             "caption": "delete",
             "events": {"queued": _EPOCH, "started": _EPOCH, "completed": _NOT_YET},
             "state": {"current": "running"},

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tests.simulation.cluster import NAMESPACE, Apiserver
 from tests.simulation.faults import Fault, Site
 from tests.simulation.kubernetes import SimulatedApi
 from tests.simulation.loop import PROCESS
-from tests.simulation.network import Network, Observer, SimulatedTransport
+from tests.simulation.network import TIMEOUT, Network, Observer, SimulatedTransport
+from tests.simulation.passes import PASS, Pass
 from tests.simulation.schedule import Schedule
 from tests.simulation.values import Violation, wall_clock
 
@@ -24,28 +23,10 @@ from imagesources.reconcile.ports import Happening, Key
 from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 
-SETTINGS = Settings(namespaces=(NAMESPACE,), late_arrival=60.0)
+LATEST = 25.0
+"""Seconds that a request may still be on its way when its sender has given it up."""
 
-
-@dataclass
-class Pass:
-    """One call of the engine for one resource.
-
-    Attributes:
-        key: the resource.
-        uid: its uid at the beginning, as the operator knew it.
-        generation: its generation, likewise.
-        sites: the requests that it has made.
-    """
-
-    key: Key
-    uid: str
-    generation: int
-    sites: list[Site] = field(default_factory=list)
-
-
-PASS: ContextVar[Pass | None] = ContextVar("pass", default=None)
-"""The pass that the running task makes."""
+SETTINGS = Settings(namespaces=(NAMESPACE,), late_arrival=TIMEOUT + LATEST + 5.0)
 
 
 class Surroundings(Protocol):
@@ -55,6 +36,8 @@ class Surroundings(Protocol):
     server: Apiserver
     network: Network
     observer: Observer
+    passes: int
+    """Calls of an engine for a resource that it knew."""
 
     def api_of(self, process: "OperatorProcess") -> SimulatedApi:
         """Make its way to the apiserver."""
@@ -65,8 +48,8 @@ class Surroundings(Protocol):
     def crashed(self, process: "OperatorProcess") -> None:
         """A process has to be ended and replaced."""
 
-    def later(self, what: Callable[[], object]) -> None:
-        """Let something happen a while later."""
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
+        """Let something happen a while after so many seconds."""
 
 
 class _Silent(Recorder):
@@ -117,6 +100,7 @@ class OperatorProcess:
         """Make a pass, and tell what it was."""
         known = self.core.cache.resources.get(key)
         made = Pass(key, known.metadata.uid, known.metadata.generation) if known else Pass(key, "", 0)
+        self._world.passes += bool(known)
         token = PASS.set(made)
         try:
             due = await reconciling
@@ -131,9 +115,7 @@ class OperatorProcess:
     def make_client(self, connection: Connection, policy: HostPolicy, *, on_call: OnCall, before_call: Any) -> Any:
         """Make the real client over a simulated transport."""
         client = PlatformClient(connection, policy, before_call=before_call)
-        transport: Any = SimulatedTransport(
-            self._world.network, self, self._world.observer, connection.api_key, on_call
-        )
+        transport: Any = SimulatedTransport(self._world.network, self, self._world.observer, connection, on_call)
         client._transport = transport
         return client
 
@@ -185,14 +167,19 @@ class OperatorProcess:
         if now < self.frozen_until:
             await asyncio.sleep(self.frozen_until - now)
 
+    def generation_of(self, key: Key, uid: str) -> int:
+        """See ``Caller``."""
+        known = self.core.cache.resources.get(key)
+        return known.metadata.generation if known and known.metadata.uid == uid else 0
+
     async def crash(self) -> None:
         """See ``Caller``."""
         self._world.crashed(self)
         await asyncio.Event().wait()
 
-    def later(self, what: Callable[[], object]) -> None:
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
         """See ``Caller``."""
-        self._world.later(what)
+        self._world.later(seconds, what)
 
 
 def follows_at_once(due: Next) -> bool:

@@ -20,6 +20,8 @@ class Report:
     """What many runs came to.
 
     Attributes:
+        calls: requests to the platform.
+        retries: those whose like had failed just before.
         faults: how often each kind happened.
         convergence: resources by what they took after the last disturbance: passes, waits, idle passes, steps.
         covered: the plans whose faults all happened, each with the sites that were passed after the last.
@@ -28,6 +30,8 @@ class Report:
 
     schedules: int = 0
     steps: int = 0
+    calls: int = 0
+    retries: int = 0
     seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     convergence: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -38,6 +42,8 @@ class Report:
         """Take in a run that went well."""
         self.schedules += 1
         self.steps += world.steps
+        self.calls += world.judge.traffic.calls
+        self.retries += world.judge.traffic.retries
         self.faults.update(str(fault) for _, _, fault in world.schedule.drawn)
         self.convergence += world.convergence.histogram()
 
@@ -50,6 +56,8 @@ class Report:
         """Take in what another process found."""
         self.schedules += other.schedules
         self.steps += other.steps
+        self.calls += other.calls
+        self.retries += other.retries
         self.faults += other.faults
         self.convergence += other.convergence
         self.covered |= other.covered
@@ -60,11 +68,17 @@ class Report:
         self.merge(other)
         self.seconds += other.seconds
 
+    @property
+    def share_of_retries(self) -> float:
+        """How many of the calls are retries, from 0 to 1."""
+        return self.retries / max(self.calls, 1)
+
     def text(self) -> str:
         """Say it all."""
         total = f"{self.schedules} schedules, {self.steps} steps, {self.faults.total()} faults"
         lines = [
             f"{total}, {len(self.violations)} violations, {self.seconds:.0f} s",
+            f"{self.calls} calls of the platform, {self.retries} of them retries ({self.share_of_retries:.1%})",
             "faults: " + "; ".join(f"{kind} {number}" for kind, number in sorted(self.faults.items())),
         ]
         for what in ("passes", "waits", "idle", "steps"):

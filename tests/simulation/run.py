@@ -12,6 +12,9 @@ from tests.simulation.report import Report, spread
 from tests.simulation.schedule import Schedule
 from tests.simulation.shrink import replay_command, shrunk
 
+MOST_RETRIES = 0.1
+"""The share of the calls that may be retries (I10), over all schedules."""
+
 
 def run(seed: int) -> Schedule:
     """Run one random schedule.
@@ -58,7 +61,9 @@ def main() -> int:
     for seed, what in report.violations[:20]:
         print(f"seed {seed}: {what}")
         print(f"  python -m tests.simulation.run --replay {seed}    (or --shrink {seed})")
-    return 1 if report.violations else 0
+    if report.share_of_retries > MOST_RETRIES:
+        print(f"I10: more than {MOST_RETRIES:.0%} of the calls are retries")
+    return 1 if report.violations or report.share_of_retries > MOST_RETRIES else 0
 
 
 def _arguments() -> argparse.Namespace:

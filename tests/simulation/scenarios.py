@@ -204,7 +204,7 @@ async def _restart(world: World) -> None:
 def _twin(world: World) -> None:
     body = world.server.objects[SOURCES, NAME]
     uid = body["metadata"]["uid"]
-    world.judge.lives[uid].unresolved += 1
     wish = {"type": "direct", "name": NAME, "origin": body["spec"]["origin"], "acl": world.judge.live(uid)[0]["acl"]}
-    world.platform.create(wish | {"identifier": MARKER_PREFIX + uid})
+    twin = world.platform.create(wish | {"identifier": MARKER_PREFIX + uid})
+    world.judge.lives[uid].excused.add(twin["id"])
     world.disturbed()

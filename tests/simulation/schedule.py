@@ -77,6 +77,10 @@ class Schedule:
         """How late a late request is."""
         return self.delays.uniform(0.0, self.longest_late)
 
+    def asked_to_wait(self) -> float:
+        """What a 429 says in Retry-After, in seconds."""
+        return self.delays.choice((3.0, 30.0, 300.0))
+
     def restart_delay(self) -> float:
         """How long it takes until a process that crashed is replaced."""
         return self.delays.choice((0.1, 3.0, 20.0))
@@ -130,6 +134,10 @@ class Plan(Schedule):
     def lateness(self) -> float:
         """Late, but before everything is over."""
         return 8.0
+
+    def asked_to_wait(self) -> float:
+        """Not for long."""
+        return 3.0
 
     def restart_delay(self) -> float:
         """Soon."""

@@ -57,8 +57,8 @@ class Telltale(World):
         self.server.create = _with_credentials(self.server.create)
         self.server.edit = _with_credentials(self.server.edit)
         platform, get, listed, job = self.platform, self.platform.get, self.platform.list, self.platform.job
-        platform.get = lambda source_id: self._failed(get(source_id))
-        platform.list = lambda: list(map(self._failed, listed()))
+        platform.get = lambda *which: self._failed(get(*which))
+        platform.list = lambda *hub: list(map(self._failed, listed(*hub)))
         platform.job = lambda job_id: self._failed(job(job_id))
 
     def furnish(self) -> None:

@@ -10,7 +10,7 @@ from tests.simulation.people import spec_of
 from tests.simulation.play import in_virtual_time
 from tests.simulation.process import SETTINGS
 from tests.simulation.schedule import Schedule
-from tests.simulation.world import HUB_SPEC, World
+from tests.simulation.world import World, hub_spec
 
 SOURCES_COUNT = 1000
 DAY = 86400.0
@@ -36,7 +36,7 @@ async def _day() -> tuple[list[Any], int, int]:
     world.dismiss_judge()  # it compares each with each
     world.stepped = lambda *_: None  # type: ignore[method-assign]
     world.furnish()
-    world.server.edit(HUBS, "default", spec=HUB_SPEC | {"inventoryInterval": f"{INTERVAL:.0f}s"})
+    world.server.edit(HUBS, "default", spec=hub_spec("default") | {"inventoryInterval": f"{INTERVAL:.0f}s"})
     for number in range(SOURCES_COUNT):
         world.server.create(SOURCES, f"web-{number}", spec=spec_of(f"web-{number}"))
     process = world.start()

@@ -7,12 +7,13 @@ from contextvars import copy_context
 
 from tests.simulation.cluster import HUBS, SECRETS, SOURCES, Apiserver
 from tests.simulation.convergence import Convergence
-from tests.simulation.faults import Site
+from tests.simulation.faults import Fault, Site
 from tests.simulation.judge import Judge
 from tests.simulation.kubernetes import SimulatedApi
 from tests.simulation.network import Network, Nobody, Observer
+from tests.simulation.passes import Pass
 from tests.simulation.platform import HUB_ID, Platform
-from tests.simulation.process import SETTINGS, OperatorProcess, Pass, follows_at_once
+from tests.simulation.process import SETTINGS, OperatorProcess, follows_at_once
 from tests.simulation.schedule import Schedule
 from tests.simulation.values import Json
 
@@ -32,13 +33,25 @@ PATIENCE = 6000.0
 QUIET = SETTINGS.recheck + SETTINGS.late_arrival + 40.0
 """Seconds in which nothing may be written then: longer than any delay before a next try."""
 
+LONGEST_PAUSE = 300.0
+"""Seconds for which a hub may have to be left alone before the list that it speaks of."""
+
 JOB_SECONDS = 1.3
 
-HUB_SPEC: Json = {
-    "inventoryInterval": "240s",
-    "rateLimit": {"requestsPerSecond": 1000, "burst": 1000},
-    "platform": {"hubId": HUB_ID, "apiKeyFrom": {"secretKeyRef": {"name": "key", "key": "key"}}},
-}
+HUB_IDS = {"default": HUB_ID, "other": "d" * 24}
+"""By the name of the Hub."""
+
+FREE = {"requestsPerSecond": 1000, "burst": 1000}
+
+
+def hub_spec(name: str, rate: Json = FREE) -> Json:
+    """Write the spec of a Hub."""
+    key = {"secretKeyRef": {"name": "key", "key": "key"}}
+    return {
+        "inventoryInterval": "240s",
+        "rateLimit": rate,
+        "platform": {"hubId": HUB_IDS[name], "apiKeyFrom": key},
+    }
 
 
 class Runaway(KeyboardInterrupt):
@@ -61,7 +74,8 @@ class World:
         self.network = Network(self.platform, self._is_kept)
         self.convergence = Convergence()
         self.processes: list[OperatorProcess] = []
-        self.started = self.steps = 0
+        self.hubs = {"default": hub_spec("default")}
+        self.started = self.steps = self.passes = 0
         self.under_way: set[asyncio.TimerHandle] = set()
         self._outside = copy_context()
 
@@ -71,9 +85,10 @@ class World:
         self.server.on_change = lambda _change, _old: None
 
     def furnish(self) -> None:
-        """Put a Hub and its Secret there."""
+        """Put the Hubs and their Secret there."""
         self.server.create(SECRETS, "key", data={"key": "key-0"})
-        self.server.create(HUBS, "default", spec=HUB_SPEC)
+        for name, spec in self.hubs.items():
+            self.server.create(HUBS, name, spec=spec)
 
     async def play(self, people: Callable[["World"], Awaitable[None]]) -> None:
         """Let people act while everything fails, then let it come to rest, and judge."""
@@ -136,8 +151,8 @@ class World:
         self.stop(process)
         self.call_later(self.schedule.restart_delay(), self._restart)
 
-    def later(self, what: Callable[[], object]) -> None:
-        """See ``Surroundings``: a request arrives that its sender has given up."""
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
+        """See ``Surroundings``: a request arrives that its sender has given up by then."""
 
         def arrive() -> None:
             self.schedule.note("arrives")
@@ -146,7 +161,7 @@ class World:
             except (PlatformError, KubernetesError):
                 return
 
-        self.soon(self.schedule.lateness(), arrive)
+        self.soon(seconds + self.schedule.lateness(), arrive)
 
     def soon(self, seconds: float, what: Callable[[], object]) -> None:
         """Let something happen that everything has to wait for before it is at rest."""
@@ -198,7 +213,8 @@ class World:
         """I8: what is settled is left alone; a Hub says after the next list, for a last time, how its sources are."""
         writes, platform = self.server.writes, len(self.platform.writes)
         began = len(writes)
-        await asyncio.sleep(250.0)
+        waits = any(fault is Fault.LIMITED for _, _, fault in self.schedule.drawn)
+        await asyncio.sleep(250.0 + (LONGEST_PAUSE if waits else 0.0))
         of_sources = [write for write in writes[began:] if write[0] == SOURCES]
         assert not of_sources, f"I8: writes at rest: {of_sources}"
         began = len(writes)

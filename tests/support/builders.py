@@ -133,10 +133,11 @@ def observed(**changes: Any) -> Observed:
         "job_next_in": 0.0,
         "job_failed": False,
         "look_due": False,
-        "new_secrets": False,
+        "new_secrets": frozenset(),
+        "secrets_unknown": False,
         "unconverged": 0,
         "look_asked": False,
-        "delete_due": False,
+        "asked": frozenset(),
         "corrections": 0,
     }
     return Observed(**known | changes)

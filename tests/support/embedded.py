@@ -73,6 +73,19 @@ class Api:
         ) as answer:
             return Answer(answer.status, await answer.json(), answer.headers)
 
+    async def send(self, head: bytes, *, more: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Opens a connection and sends the first bytes of a request, with what every request has in its head.
+
+        Args:
+            head: request line, and header lines without the last line break.
+            more: what follows the head.
+        """
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(self.url.rpartition(":")[2]))
+        same = f"Host: h\r\nAuthorization: Bearer {self.key}\r\nX-Hub-Id: {self.hub_id}"
+        writer.write(head + b"\r\nContent-Type: application/json\r\n" + same.encode() + b"\r\n\r\n" + more)
+        await writer.drain()
+        return reader, writer
+
     async def create(self, name: str = "Web", **properties: Any) -> dict[str, Any]:
         """Creates a source with origin ``none`` unless told otherwise, and returns it."""
         body = {"name": name, "type": "direct", "origin": NONE, **properties}

@@ -15,6 +15,7 @@ OTHER = "ImageSource shop/other"
 """Another resource that claims the source."""
 
 LOW, HIGH = source_id(1), "f" * 24
+NEW_SECRET: Json = {"new_secrets": frozenset({"login"})}
 NEW_NAME: Json = {"name": "New", "origin": ORIGIN}
 """Fields that differ from the source as it is."""
 
@@ -55,13 +56,11 @@ class Case:
         """Plans, and compares."""
         if isinstance(self.step, tuple):
             problem = self.waited().problem
-            assert problem is not None
             assert (problem.reason, problem.permanent) == self.step
         else:
             assert self.decided() == self.step
 
     def misses(self, words: list[str]) -> list[str]:
         """Returns the words that the message of a Wait lacks."""
-        problem = self.waited().problem
-        assert problem is not None
-        return [word for word in words if word not in problem.message]
+        message = self.waited().problem.message
+        return [word for word in words if word not in message]

@@ -139,7 +139,7 @@ class Platform:
         reference = {"secretKeyRef": {"name": f"{name}-key", "key": "apiKey"}}
         place = {"url": url or self.url, "hubId": self.hub_id, "apiKeyFrom": reference}
         rate = {"requestsPerSecond": 1000, "burst": 1000}
-        free = {"rateLimit": rate, "brake": {"minimum": 1000000}, "inventoryInterval": "1s"}
+        free = {"rateLimit": rate, "brake": {"minimum": 1000000, "vanished": 1000000}, "inventoryInterval": "1s"}
         hub = {
             "apiVersion": API_VERSION,
             "kind": "Hub",

@@ -197,6 +197,7 @@ _NO_URL = "platform.url is https://host or https://host:port, without path, user
 _ONE_ADOPT = "adopt takes one field: adopt.id or adopt.identifier"
 _ONE_HUB = "a hub is either platform (url, hubId, apiKeyFrom) or embedded: {}"
 _ONE_ACL = "acl is either acl.roles (who may do what; {} is nobody) or acl.unrestricted: true"
+_ONE_MAXIMUM = "maximumAcl is either maximumAcl.roles (the most that each may be given; {} is nobody)"
 
 REFUSED: dict[str, Refused] = {
     **_misplaced(Origin.variants, DETAILS, origin, _ORIGIN),
@@ -307,7 +308,7 @@ REFUSED: dict[str, Refused] = {
     "brake beyond all": Refused(
         hub(embedded={}, brake={"percent": 101}), "spec.brake.percent", "less than or equal to 100"
     ),
-    "maximum acl of nothing": Refused(hub(embedded={}, maximumAcl={}), "spec.maximumAcl", _ONE_ACL),
+    "maximum acl of nothing": Refused(hub(embedded={}, maximumAcl={}), "spec.maximumAcl", _ONE_MAXIMUM),
     "clusterhub selecting by nothing": Refused(
         _object("ClusterHub", {"embedded": {}, "allowedNamespaces": {"selector": {"matchLabels": {}}}}),
         "spec.allowedNamespaces.selector.matchLabels",

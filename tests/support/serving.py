@@ -52,7 +52,7 @@ async def serving(
         folder: For the file ``log``.
         flags: Further flags.
         key: The API key; None: it generates one.
-        session: Arguments of the client's session.
+        session: Arguments of the client's session, which has as many connections as it has requests in flight.
     """
     environment = {**os.environ, "IMAGESOURCES_HUB_ID": HUB_ID, "IMAGESOURCES_DATABASE": database}
     if key:
@@ -68,7 +68,8 @@ async def serving(
         lines = [(await asyncio.wait_for(process.stdout.readline(), 30)).decode() for _ in range(3)]
         assert all(lines), log.read_text()
         printed = dict(re.split(r":\s+", line.strip(), maxsplit=1) for line in lines)
-        async with aiohttp.ClientSession(**session) as client:
+        connector = session.pop("connector", None) or aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, **session) as client:
             api = Api(client, printed["url"], HUB_ID, key or printed["api key"])
             yield Serving(process, printed, log, api)
     finally:

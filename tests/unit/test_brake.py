@@ -246,3 +246,34 @@ def brake_engaged() -> Brake:
     found = brake()
     touch(found, "abcdefg")
     return found
+
+
+@pytest.mark.parametrize(
+    ("left", "vanish", "allowed"),
+    [(2, "abcde", "abc"), (46, "abcdef", "abcde"), (1000, "abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrst")],
+)
+def test_vanished(left: int, vanish: str, allowed: str) -> None:
+    """Three sources may vanish, or a tenth of them, at most twenty; then writes stop, until a person says go on."""
+    found = brake(minimum=100)
+    total, gone = left + len(vanish), ""
+    for name in vanish:
+        total -= 1
+        gone += name if found.allows_to_forget(name, total, 0.0) else ""
+    assert gone == allowed
+    assert f"more than {len(allowed)} sources that have vanished" in (found.message or "")
+    assert not found.allows("another", total, 0.0)
+    assert released(found).allows_to_forget(vanish[len(allowed)], total, 0.0)
+
+
+def test_vanished_is_noted() -> None:
+    """What has vanished is noted before it is given up, so that a restart does not begin to count anew."""
+    found = brake()
+    assert found.allows_to_forget("a", 5, 1.0)
+    note = found.to_note(1.0)
+    assert note and note.vanished == {"a": 1.0}
+    found.noted = note
+    assert found.to_note(2.0) is None
+    zero = NOW - timedelta(seconds=100)
+    later = brake()
+    later.inherit(note_of(counted_of(note, "", zero), zero))
+    assert "".join(name for name in "abcd" if later.allows_to_forget(name, 5, 2.0)) == "abc"

@@ -1,6 +1,7 @@
 """What a resource asks for, in the API's form, and that the platform's echo of it is no difference."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from tests.support.builders import MARKER, ORIGIN, image_source, source
 from tests.support.documents import SOURCE_ID
 from tests.support.origins import ORIGINS, OTHER_ID, REF
 
+from imagesources.platform.identifiers import tokenize
 from imagesources.platform.models import Acl, AclEntry
-from imagesources.reconcile.desired import desire, secrets_of, tokenize
+from imagesources.reconcile.desired import desire, secrets_of
 from imagesources.reconcile.differences import changes, differences
 from imagesources.reconcile.model import Access, FromSecret, Problem, Wanted
 from imagesources.reconcile.plan import create_body
@@ -182,6 +184,14 @@ def test_desire_problem(details: Json, problem: tuple[Reason, str, bool]) -> Non
     found = desire(resource, id_of=lambda _name: None, allow_source_ids=False)
     assert isinstance(found, Problem)
     assert (found.reason, found.message.split(": ")[0], found.permanent) == problem
+
+
+def test_desire_refused_reference() -> None:
+    """Why another source must not be named is said with the field that names it."""
+    resource = image_source({"origin": {"type": "docker-hub", "details": {"existing": {"sourceRef": {"name": "far"}}}}})
+    refused = Problem(Reason.SOURCE_REF_ELSEWHERE, "it is elsewhere", permanent=True)
+    found = desire(resource, id_of=lambda _name: refused, allow_source_ids=False)
+    assert found == replace(refused, message="spec.origin.details.existing.sourceRef: it is elsewhere")
 
 
 def test_desire_deleting_resolves_nothing() -> None:

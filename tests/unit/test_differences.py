@@ -162,7 +162,7 @@ def test_differences_values() -> None:
         wanted(fields={"name": "Web", "origin": origin(list=["secret", "x"])}),
         source(name="Shop", origin=origin(list=["secret"])),
     )
-    assert found == (("name", "Web", "Shop"), ("origin.details.list", "2 entries", "1 entries"))
+    assert found == (("name", "Web", "Shop"), ("origin.details.list", "2 entries", "1 entry"))
 
 
 @pytest.mark.parametrize(
@@ -256,3 +256,14 @@ def test_only_widens() -> None:
         if only_widens(old, new) is not (had <= have)
     ]
     assert wrong == []
+
+
+def test_differences_are_all() -> None:
+    """Fields, what is to be cleared, and access are told in one."""
+    wish = wanted(fields={"name": "Web"}, cleared={"builder": None, "about": {"description": None}}, access=access())
+    there = source(name="Shop", builder={"integration_id": "farm"}, about=None)
+    assert differences(wish, there) == (
+        ("name", "Web", "Shop"),
+        ("builder.integration_id", None, "farm"),
+        ("acl", access(), None),
+    )

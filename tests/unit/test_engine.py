@@ -1,11 +1,13 @@
 """A pass as a whole: what keeps it from creating, and when the next one is due."""
 
 import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.support import documents
-from tests.support.builders import MARKER, PIN, image_source, source, source_id
+from tests.support.builders import MARKER, NOW, PIN, image_source, secret, source, source_id
 from tests.support.builders import hub_connection as connection
 from tests.support.builders import hub_resource as hub
 from tests.support.clock import in_virtual_time
@@ -13,27 +15,34 @@ from tests.support.scripted import ScriptedClient, Writes
 
 from imagesources.hubs.directory import Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection
+from imagesources.hubs.trouble import Trouble
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.platform.models import Job, Source
 from imagesources.reconcile import Engine
 from imagesources.reconcile.engine import AGAIN, MOST_IN_A_ROW
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.observe import write_pin
-from imagesources.reconcile.ports import Conflict
-from imagesources.resources import FINALIZER, PIN_ANNOTATION
-from imagesources.resources.conditions import Reason
-from imagesources.resources.imagesource import ImageSource
+from imagesources.reconcile.ports import Conflict, KubernetesError
+from imagesources.resources import FINALIZER, PIN_ANNOTATION, RECONCILE_ANNOTATION
+from imagesources.resources.conditions import ConditionType, Reason
+from imagesources.resources.imagesource import HubRef, ImageSource
+from imagesources.resources.status import ImageSourceStatus
 from imagesources.settings import Settings
 
 ID = source_id(1)
 LOST = Unanswered("getImageSource", "no answer in time")
 
 
-def intended(status: dict[str, Any] | None = None, **metadata: Any) -> ImageSource:
+LOGIN = {"secretKeyRef": {"name": "login", "key": "token"}}
+
+
+def intended(
+    status: dict[str, Any] | None = None, *, spec: dict[str, Any] | None = None, **metadata: Any
+) -> ImageSource:
     """Returns a resource whose intent is written."""
     uid = metadata.get("uid", image_source().metadata.uid)
     annotations = {PIN_ANNOTATION: write_pin(PIN, uid)}
-    return image_source({}, status, finalizers=[FINALIZER], annotations=annotations, **metadata)
+    return image_source(spec, status, finalizers=[FINALIZER], annotations=annotations, **metadata)
 
 
 class Scene:
@@ -58,11 +67,26 @@ class Scene:
         return [(await self.engine.reconcile(self.key)).seconds for _ in range(count)]
 
     @property
-    def reason(self) -> str:
-        """Why it is not Ready, says the last status."""
+    def status(self) -> ImageSourceStatus:
+        """The last status."""
         status = self.kube.written[-1][1]
         assert status
-        return next(condition.reason for condition in status.conditions if condition.type == "Ready")
+        return status
+
+    @property
+    def said(self) -> dict[str, tuple[str, str]]:
+        """Its conditions: status and reason by type."""
+        return {known.type: (known.status, known.reason) for known in self.status.conditions}
+
+    @property
+    def reason(self) -> str:
+        """Why it is not Ready, says the last status."""
+        return self.said["Ready"][1]
+
+    def show_written(self) -> None:
+        """Let reads show the last status."""
+        known = self.kube.cache.resources[self.key]
+        self.kube.cache.resources[self.key] = known.model_copy(update={"status": self.status})
 
 
 def test_create() -> None:
@@ -72,12 +96,52 @@ def test_create() -> None:
     assert scene.kube.written[-1][1] and scene.kube.written[-1][1].id == ID
 
 
-def test_no_create_after_altered_marker() -> None:
-    """Where the marker was not kept, no further create is sent."""
-    scene = Scene(intended())
-    scene.memory.marker_altered = True
+def test_altered_marker_is_kept_in_mind() -> None:
+    """Where the marker was not kept, status says which source that may be, and no process creates another."""
+    scene = Scene(intended(), create=[source(id=ID, identifier="web")])
     assert in_virtual_time(scene.passes()) == [Settings().recheck]
-    assert (scene.client.asked, scene.reason) == ([], Reason.REFUSED)
+    status = scene.kube.written[-1][1]
+    assert status and (status.id, status.unconfirmed_id) == (None, ID)
+    later = Scene(intended({"unconfirmedId": ID}))
+    assert in_virtual_time(later.passes()) == [Settings().recheck]
+    assert (later.client.asked, later.reason) == ([], Reason.REFUSED)
+
+
+def test_what_has_vanished_is_not_created_again_at_once() -> None:
+    """When too many sources are gone at once, none is given up for lost: the platform may be an old copy of itself."""
+    scene = Scene(intended({"id": ID}))
+    scene.hub.inventory.forget(ID, 0.0)
+    for number in range(3):
+        assert scene.hub.brake.allows_to_forget(source_id(10 + number), 5, -1.0)
+    in_virtual_time(scene.passes())
+    assert (scene.client.asked, scene.reason) == ([], Reason.BRAKED)
+
+
+@pytest.mark.parametrize(("version", "reason"), [("1", Reason.BRAKED), ("2", Reason.IN_SYNC)])
+def test_rotation_is_no_rewrite(version: str, reason: Reason) -> None:
+    """The new value of a Secret is sent whatever number of sources use it; another definition counts."""
+    token = {"tokenFrom": {"secretKeyRef": {"name": "login", "key": "token"}}}
+    spec = {"origin": {"type": "docker-hub", "details": {"target": "nginx:1.29"} | token}}
+    sent = [{"name": "login", "uid": "secret-uid", "resourceVersion": "1"}]
+    resource = intended({"id": ID, "credentials": sent, "settledGeneration": 1}).model_copy(
+        update={"spec": image_source(spec).spec}
+    )
+    target = "nginx:1.28" if version == "1" else "nginx:1.29"
+    there = source(id=ID, origin={"type": "docker-hub", "details": {"target": target}})
+    fixed = source(id=ID, origin={"type": "docker-hub", "details": {"target": "nginx:1.29"}})
+    scene = Scene(resource, there, get=[there], update=[fixed])
+    scene.kube.secrets = {("shop", "login"): secret({"token": "value"}, version=version)}
+    for number in range(10):
+        assert scene.hub.brake.allows(source_id(10 + number), 1, 0.0)
+    in_virtual_time(scene.passes(2))
+    assert scene.reason == reason
+
+
+def test_the_apiserver_may_ask_for_a_pause() -> None:
+    """After 429 or 503 with Retry-After the next try is not before that."""
+    scene = Scene(image_source())
+    scene.kube.fails = KubernetesError("429 Too Many Requests", 120.0)
+    assert in_virtual_time(scene.passes()) == [120.0]
 
 
 def test_no_create_while_braked() -> None:
@@ -168,16 +232,28 @@ def test_circle_is_slowed_down() -> None:
     assert due[-1] and due[-1] > 0
 
 
+PAST, FUTURE = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+
+
+def ready_since(time: str) -> list[dict[str, str]]:
+    """Returns conditions of a resource that has been Ready since then."""
+    return [{"type": "Ready", "status": "True", "reason": "InSync", "lastTransitionTime": time}]
+
+
 @pytest.mark.parametrize(
     ("status", "clear"),
     [
         pytest.param({}, False, id="no id"),
-        pytest.param({"id": ID, "created": "2020-01-01T00:00:00Z"}, True, id="an id saved long ago"),
-        pytest.param({"id": ID, "created": "2999-01-01T00:00:00Z"}, False, id="an id saved just now"),
+        pytest.param({"id": ID, "created": PAST}, False, id="an id, and nobody knows since when"),
+        pytest.param({"id": ID, "created": PAST, "conditions": ready_since(PAST)}, True, id="an id saved long ago"),
+        pytest.param({"id": ID, "created": FUTURE, "conditions": ready_since(PAST)}, False, id="an id saved just now"),
+        pytest.param(
+            {"id": ID, "created": PAST, "conditions": ready_since(FUTURE)}, False, id="just now, by the other clock"
+        ),
     ],
 )
 def test_first_memory(status: dict[str, Any], clear: bool) -> None:
-    """A create of an earlier process may be under way, unless its id was saved long ago."""
+    """A create of an earlier process may be under way, unless its id was saved long ago by either clock."""
     scene = Scene(intended(status))
     scene.engine.memories.clear()
 
@@ -187,8 +263,157 @@ def test_first_memory(status: dict[str, Any], clear: bool) -> None:
     assert in_virtual_time(remember()).clear is clear
 
 
+def test_first_memory_counts_from_the_first_look() -> None:
+    """What an earlier process has sent may arrive for as long after the first look as if it had been sent then."""
+    scene = Scene(intended())
+    scene.engine.memories.clear()
+
+    async def remember() -> tuple[float, float]:
+        await asyncio.sleep(1000.0)
+        return asyncio.get_running_loop().time(), scene.engine.remember(intended()).attempted
+
+    now, attempted = in_virtual_time(remember())
+    assert attempted == now
+
+
 def test_forget() -> None:
     """What is known of a resource that is gone is dropped."""
     scene = Scene(intended())
     scene.engine.forget(intended().metadata.uid)
     assert scene.engine.memories == {}
+
+
+def hubless(**spec: Any) -> Scene:
+    """Returns a scene whose resource names a Hub that does not exist."""
+    scene = Scene(intended())
+    resource = scene.kube.cache.resources[scene.key]
+    named = resource.spec.model_copy(update={"hub_ref": HubRef(name="nowhere"), **spec})
+    scene.kube.cache.resources[scene.key] = resource.model_copy(update={"spec": named})
+    return scene
+
+
+def test_what_holds_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """What keeps a resource from being worked on is one Event and one warning, and details while it lasts."""
+    scene = hubless()
+    with caplog.at_level(logging.DEBUG, "imagesources"):
+        in_virtual_time(scene.passes())
+        scene.show_written()
+        in_virtual_time(scene.passes(3))
+    assert [(each.reason, each.warning) for each in scene.kube.told] == [("HubNotFound", True)]
+    lines = [each.levelname for each in caplog.records if "Hub nowhere does not exist" in each.getMessage()]
+    assert lines == ["WARNING", "DEBUG", "DEBUG", "DEBUG"]
+
+
+def test_trouble_of_the_hub_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    """What the Hub tells for all its sources is no Event of each, and no warning, but each says it."""
+    scene = Scene(intended({"id": ID}))
+    scene.hub.trouble = Trouble(Reason.KEY_REJECTED, "renew it")
+    with caplog.at_level(logging.DEBUG, "imagesources"):
+        in_virtual_time(scene.passes())
+    assert (scene.reason, scene.kube.told) == (Reason.KEY_REJECTED, [])
+    assert {each.levelname for each in caplog.records} == {"DEBUG"}
+
+
+def test_hubless_and_suspended() -> None:
+    """Ready of a suspended resource does not say what it does not depend on; Synced does."""
+    scene = hubless(suspend=True)
+    in_virtual_time(scene.passes())
+    assert scene.said == {
+        "Ready": ("Unknown", "Suspended"),
+        "Synced": ("Unknown", "HubNotFound"),
+        "Reconciling": ("True", "HubNotFound"),
+    }
+
+
+@pytest.mark.parametrize("deleting", [True, False])
+def test_way_out(deleting: bool) -> None:
+    """A resource that cannot be deleted without its hub says how it can go; another is not told so."""
+    scene = hubless()
+    resource = scene.kube.cache.resources[scene.key]
+    if deleting:
+        metadata = resource.metadata.model_copy(update={"deletion_timestamp": datetime.now(UTC)})
+        scene.kube.cache.resources[scene.key] = resource.model_copy(update={"metadata": metadata})
+    in_virtual_time(scene.passes())
+    ready = scene.status.condition(ConditionType.READY)
+    assert ready and ("spec.deletionPolicy to Orphan" in ready.message) is deleting
+
+
+def test_names_itself() -> None:
+    """A source that is made of itself waits for nothing that will ever be: it is Stalled."""
+    origin = {"type": "cycle-source", "details": {"sourceRef": {"name": "web"}}}
+    scene = Scene(image_source({"type": "stack-build", "origin": origin}))
+    assert in_virtual_time(scene.passes()) == [Settings().recheck]
+    assert scene.said["Stalled"] == ("True", "SourceRefMissing")
+
+
+def test_waits_until_a_create_cannot_arrive() -> None:
+    """What a late create could still bring is waited for until a time that is said, once, and is no Event."""
+    scene = Scene(intended(deletionTimestamp=documents.NOW))
+    scene.memory.clear = False
+    scene.engine.wall_clock = lambda: NOW
+
+    async def wait() -> list[str]:
+        scene.memory.attempted = asyncio.get_running_loop().time()
+        said = []
+        for _ in range(3):
+            await scene.passes()
+            ready = scene.status.condition(ConditionType.READY)
+            assert ready
+            said.append(ready.message)
+            scene.show_written()
+            await asyncio.sleep(1.3)
+        return said
+
+    until = NOW + timedelta(seconds=Settings().late_arrival)
+    assert {f"waiting until {until:%H:%M:%S} UTC" in said for said in in_virtual_time(wait())} == {True}
+    assert (len(scene.kube.written), scene.kube.told) == (1, [])
+
+
+def test_missing_secret() -> None:
+    """A source whose Secret is gone is not in sync, and is again once the same Secret is back."""
+    origin = {"type": "docker-hub", "details": {"target": "nginx:1.29", "username": "ci", "tokenFrom": LOGIN}}
+    sent = [{"name": "login", "uid": "secret-uid", "resourceVersion": "1"}]
+    resource = intended({"id": ID, "credentials": sent, "settledGeneration": 1}, spec={"origin": origin})
+    shown = {"type": "docker-hub", "details": {"target": "nginx:1.29", "username": "ci"}}
+    scene = Scene(resource, source(id=ID, origin=shown))
+    in_virtual_time(scene.passes())
+    assert (scene.reason, [each.reason for each in scene.kube.told]) == (Reason.SECRET_MISSING, ["SecretMissing"])
+    ready = scene.status.condition(ConditionType.READY)
+    assert ready and "Secret login does not exist in namespace shop; create it, labelled" in ready.message
+    scene.kube.secrets = {("shop", "login"): secret({"token": "x"})}
+    in_virtual_time(scene.passes())
+    assert (scene.reason, scene.client.asked) == (Reason.IN_SYNC, [])
+
+
+@pytest.mark.parametrize("policy", [{}, {"driftPolicy": "Report"}])
+def test_deleted_by_others(policy: dict[str, Any]) -> None:
+    """A source that others have deleted is not shown as live."""
+    scene = Scene(intended({"id": ID, "state": "live"} | ({"adopted": True} if not policy else {}), spec=policy))
+    scene.hub.inventory.forget(ID, 0.0)
+    in_virtual_time(scene.passes())
+    assert (scene.reason, scene.status.state) == (Reason.SOURCE_GONE, "deleted")
+
+
+def test_not_converging_shows_what() -> None:
+    """Where the platform does not keep what is written, status shows what it has instead."""
+    scene = Scene(
+        intended({"id": ID}, spec={"name": "Web"}), source(id=ID, name="Old"), update=[source(id=ID, name="W")]
+    )
+    in_virtual_time(scene.passes())
+    assert scene.reason == Reason.DRIFT_NOT_CONVERGING
+    assert scene.status.drift
+    assert [(each.path, each.desired, each.observed) for each in scene.status.drift.fields] == [("name", "Web", "W")]
+
+
+def test_reconcile_now_while_suspended() -> None:
+    """A look that is asked for is made while suspended too, and the token is given back after it."""
+    asked = {RECONCILE_ANNOTATION: "now"}
+    scene = Scene(
+        intended({"id": ID}, spec={"suspend": True}), source(id=ID, name="Old"), get=[source(id=ID, name="W")]
+    )
+    resource = scene.kube.cache.resources[scene.key]
+    metadata = resource.metadata.model_copy(update={"annotations": resource.metadata.annotations | asked})
+    scene.kube.cache.resources[scene.key] = resource.model_copy(update={"metadata": metadata})
+    in_virtual_time(scene.passes(2))
+    assert scene.client.asked == [("get", ID)]
+    assert scene.status.last_handled_reconcile_at == "now"

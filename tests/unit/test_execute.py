@@ -1,11 +1,14 @@
 """Doing a step: what is remembered of it, and what an answer is taken for."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.support import documents
 from tests.support.builders import MARKER, image_source, source, source_id, wanted
 from tests.support.builders import hub_connection as connection
+from tests.support.clock import in_virtual_time
 from tests.support.scripted import ScriptedClient, Writes
 
 from imagesources.platform.errors import NotSent, PlatformError, Refused, Unanswered
@@ -21,11 +24,13 @@ from imagesources.reconcile.model import (
     Intend,
     Look,
     RemoveExtra,
+    Step,
     Update,
     UpdateAccess,
     WatchJob,
 )
 from imagesources.reconcile.plan import create_body
+from imagesources.reconcile.ports import Conflict
 from imagesources.resources import PIN_ANNOTATION
 from imagesources.settings import Settings
 
@@ -38,10 +43,11 @@ LOST = Unanswered("createImageSource", "no answer in time")
 def situation(answers: dict[str, list[Any]], *, memory: Memory | None = None, **metadata: Any) -> Situation:
     """Returns a situation with a platform that gives these answers."""
     hub = connection()
-    client: Any = ScriptedClient(answers)
+    client: Any = ScriptedClient(answers, leave=hub.leave)
     hub.client = client
-    kube: Any = Writes()
-    return Situation(image_source(**metadata), wanted(), hub, kube, memory or Memory(attempted=-100.0), Settings())
+    resource = image_source(**metadata)
+    kube: Any = Writes([resource])
+    return Situation(resource, wanted(), hub, kube, memory or Memory(attempted=-100.0), Settings())
 
 
 def create() -> Create:
@@ -74,12 +80,75 @@ async def test_create_unanswered() -> None:
     assert at.memory.attempted >= begun
 
 
+async def test_create_answered_with_what_was_there() -> None:
+    """An answer that names a source known under another identifier is none: that source is not ours."""
+    at = situation({"create": [source(id=ID, identifier=MARKER)]}, memory=Memory(attempted=-100.0, clear=True))
+    at.learn(source(id=ID, identifier="web"))
+    done = await execute(create(), at)
+    assert done.failure and done.failure.unknown
+    assert (at.memory.unsaved_id, at.memory.clear) == (None, False)
+
+
 async def test_create_cut_short() -> None:
     """A pass that ends in the midst of a create leaves the doubt behind."""
     at = situation({"create": [_Ends()]}, memory=Memory(attempted=-100.0, clear=True))
     with pytest.raises(_Ends):
         await execute(create(), at)
     assert not at.memory.clear
+
+
+@pytest.mark.parametrize("answer", [source(id=ID, identifier=MARKER), LOST], ids=["answered", "not answered"])
+def test_create_waits_for_its_turn(answer: Any) -> None:
+    """The time in which a create may arrive counts from when it was sent, or from when no answer came, not before."""
+
+    async def created() -> float:
+        at = situation({"create": [answer]})
+        at.hub.budget.pause(600.0)
+        begun = at.now
+        await execute(create(), at)
+        return at.memory.attempted - begun
+
+    assert in_virtual_time(created()) >= 600.0
+
+
+STEPS = [
+    pytest.param(create(), id="create"),
+    pytest.param(FinishCreate(ID, "web"), id="finish"),
+    pytest.param(Update(ID, {"name": "New"}), id="update"),
+    pytest.param(UpdateAccess(ID, Access(None)), id="access"),
+    pytest.param(Delete(ID), id="delete"),
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_edited_while_it_waits(step: Step) -> None:
+    """What an edit has overtaken while it waited for its turn is not sent, and leaves no doubt."""
+
+    async def overtaken() -> Situation:
+        at = situation({}, memory=Memory(attempted=-100.0, clear=True))
+        writes: Any = at.kube
+        at.hub.budget.pause(60.0)
+        edited = image_source(generation=2, resourceVersion="2")
+        asyncio.get_running_loop().call_later(30.0, writes.cache.put, edited)
+        with pytest.raises(Conflict):
+            await execute(step, at)
+        return at
+
+    at = in_virtual_time(overtaken())
+    client: Any = at.hub.client
+    assert client.asked == []
+    assert at.memory.clear
+
+
+@pytest.mark.parametrize("step", [Delete(ID), RemoveExtra(ID)], ids=["delete", "extra"])
+async def test_no_delete_on_the_cache_alone(step: Step) -> None:
+    """An edit that the watch has not told of yet counts: the live resource decides about what cannot be undone."""
+    at = situation({"get": [source(id=ID, identifier=MARKER)]})
+    writes: Any = at.kube
+    writes.edited = True
+    with pytest.raises(Conflict):
+        await execute(step, at)
+    assert at.memory.asked == {}
 
 
 class _Ends(Exception):
@@ -106,7 +175,7 @@ async def test_create_marker_altered() -> None:
     at = situation({"create": [source(id=ID, identifier="web")]})
     done = await execute(create(), at)
     assert done.failure and done.failure.problem.permanent
-    assert (at.memory.marker_altered, at.memory.unsaved_id, done.source) == (True, None, None)
+    assert (done.unconfirmed, at.memory.unsaved_id, done.source) == (ID, None, None)
 
 
 @pytest.mark.parametrize(
@@ -168,19 +237,20 @@ async def test_change_of_what_another_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ticket", "job_id", "look_due", "fails"),
+    ("ticket", "job_id", "accepted"),
     [
-        pytest.param({"job": {"id": OTHER, "accepted": True}}, OTHER, False, False, id="a job"),
-        pytest.param({}, None, True, False, id="no job"),
-        pytest.param({"job": {"id": OTHER, "accepted": False}}, None, False, True, id="a job that is not accepted"),
+        pytest.param({"job": {"id": OTHER, "accepted": True}}, OTHER, True, id="a job"),
+        pytest.param({}, None, True, id="no job"),
+        pytest.param({"job": {"id": OTHER, "accepted": False}}, None, False, id="a job that is not accepted"),
     ],
 )
-async def test_delete(ticket: dict[str, Any], job_id: str | None, look_due: bool, fails: bool) -> None:
+async def test_delete(ticket: dict[str, Any], job_id: str | None, accepted: bool) -> None:
     """A 202 is the beginning: the job is watched, or without one the source, which is not taken for gone."""
     at = situation({"delete": [JobDescriptor.model_validate({"action": "delete", **ticket})]})
     at.learn(source(id=ID))
     done = await execute(Delete(ID), at)
-    assert (at.memory.job_id, at.memory.look_due, done.failure is not None) == (job_id, look_due, fails)
+    assert (at.memory.job_id, ID in at.memory.asked, done.failure is None) == (job_id, accepted, accepted)
+    assert (at.memory.ask_at > at.now) is accepted
     assert (at.hub.inventory.gone, list(at.hub.inventory.entries)) == ({}, [ID])
 
 
@@ -189,6 +259,20 @@ async def test_delete_gone() -> None:
     at = situation({"delete": [GONE]})
     assert (await execute(Delete(ID), at)).failure is None
     assert list(at.hub.inventory.gone) == [ID]
+
+
+def test_failed_jobs_are_followed_slowly() -> None:
+    """From one job that failed to the next the pause before another DELETE grows."""
+    failed = Job.model_validate(documents.job(state={"current": "error"}))
+    ending = replace(wanted(), exists=False)
+
+    async def waits() -> list[float | None]:
+        at = situation({"get": [source(id=ID)] * 3}, memory=Memory(attempted=0.0, job=failed))
+        at = replace(at, wanted=ending)
+        done = [await execute(Look(ID), at) for _ in range(3)]
+        return [found.failure.retry_in for found in done if found.failure]
+
+    assert in_virtual_time(waits()) == [1.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize("state", ["completed", "error", "expired"])
@@ -216,10 +300,29 @@ async def test_watch_job_unknown() -> None:
 async def test_remove_extra() -> None:
     """After the deletion of a second source it is looked at, also where that was not answered."""
     lost = Unanswered("deleteImageSource", "no answer in time")
-    at = situation({"delete": [lost], "get": [source(id=OTHER, state="deleting")]})
+    marked = {"id": OTHER, "identifier": MARKER}
+    at = situation({"delete": [lost], "get": [source(**marked), source(**marked, state="deleting")]})
     done = await execute(RemoveExtra(OTHER), at)
     assert done.failure
     assert [seen.source.state.current for seen in at.hub.inventory.entries.values()] == ["deleting"]
+
+
+@pytest.mark.parametrize(
+    ("found", "claimed"),
+    [
+        pytest.param({"identifier": "kept-by-a-person"}, False, id="another identifier by now"),
+        pytest.param({"identifier": MARKER}, True, id="another resource has it by now"),
+    ],
+)
+async def test_extra_is_looked_at_first(found: dict[str, Any], claimed: bool) -> None:
+    """What a list showed as a second source is not deleted once somebody uses it."""
+    at = situation({"get": [source(id=OTHER, **found)]})
+    if claimed:
+        writes: Any = at.kube
+        claim = {"id": OTHER, "hub": at.hub.pin.to_json()}
+        writes.cache.put(image_source(status=claim, uid="another", name="another"))
+    done = await execute(RemoveExtra(OTHER), at)
+    assert (done.failure, done.removed) == (None, False)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,12 @@ HUB_WIDE = [
 def test_judge_hub_wide(error: PlatformError, reason: Reason, words: list[str], step: Step) -> None:
     """Some failures concern all sources of a hub, and mean that nothing was applied, whatever was being done."""
     verdict = judge(error, step, URL)
-    assert (verdict.problem.reason, verdict.hub_wide, verdict.unknown, verdict.gone) == (reason, True, False, False)
+    assert (verdict.problem.reason, verdict.problem.of_hub, verdict.unknown, verdict.gone) == (
+        reason,
+        True,
+        False,
+        False,
+    )
     assert not verdict.problem.permanent
     assert [word for word in words if word not in verdict.problem.message] == []
 
@@ -59,7 +64,12 @@ def test_judge_create_unknown(error: PlatformError) -> None:
     """A create that is not answered, or told that it exists, may have been applied: it is looked for."""
     verdict = judge(error, CREATE, URL)
     assert verdict.problem.reason is Reason.OUTCOME_UNKNOWN
-    assert (verdict.unknown, verdict.hub_wide, verdict.gone, verdict.problem.permanent) == (True, False, False, False)
+    assert (verdict.unknown, verdict.problem.of_hub, verdict.gone, verdict.problem.permanent) == (
+        True,
+        False,
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize("step", [step for step in STEPS if step is not CREATE], ids=name_of)
@@ -67,7 +77,7 @@ def test_judge_unanswered(step: Step) -> None:
     """Anything else that is not answered is simply done again: it does not matter whether it was applied."""
     verdict = judge(UNANSWERED, step, URL)
     assert verdict.problem.reason is Reason.PLATFORM_UNREACHABLE
-    assert (verdict.unknown, verdict.hub_wide, verdict.problem.permanent) == (False, False, False)
+    assert (verdict.unknown, verdict.problem.of_hub, verdict.problem.permanent) == (False, False, False)
     assert "HTTP 502" in verdict.problem.message
 
 
@@ -109,7 +119,11 @@ def test_judge_rate_limited(step: Step, seconds: float | None) -> None:
 def test_judge_forbidden(capability: str, words: list[str], step: Step) -> None:
     """A missing right is named, and heals by itself."""
     verdict = judge(refused(403, "403.restricted-portion", capability=capability), step, URL)
-    assert (verdict.problem.reason, verdict.problem.permanent, verdict.hub_wide) == (Reason.FORBIDDEN, False, False)
+    assert (verdict.problem.reason, verdict.problem.permanent, verdict.problem.of_hub) == (
+        Reason.FORBIDDEN,
+        False,
+        False,
+    )
     assert [word for word in words if word not in verdict.problem.message] == []
 
 

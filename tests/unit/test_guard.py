@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import UNRESTRICTED, access, acl, hub_resource
+from tests.support.builders import PIN, UNRESTRICTED, access, acl, hub_resource, image_source, source_id
 
 from imagesources.hubs.brake import Brake
-from imagesources.reconcile.guard import objection, unadoptable, unlisted
+from imagesources.reconcile.guard import objection, unadoptable, unlisted, unreferable
 from imagesources.reconcile.model import Access
 from imagesources.resources.conditions import Reason
 from imagesources.resources.hub import Brake as BrakeSpec
 from imagesources.resources.hub import BrakeStatus
+from imagesources.resources.status import Pin
 
 Json = dict[str, Any]
 
@@ -61,6 +62,29 @@ def test_unlisted(spec: Json, wish: Access | None, refused: bool) -> None:
     found = unlisted(wish, hub_resource(**spec).spec)
     assert (found is not None) is refused
     assert found is None or (found.reason, found.permanent) == (Reason.ACCESS_REFUSED, True)
+
+
+OBSERVES = {"managementPolicy": "Observe", "adopt": {"id": source_id(1)}}
+
+
+@pytest.mark.parametrize(
+    ("other", "hub", "reason"),
+    [
+        pytest.param(({}, PIN), {}, None, id="of the same hub"),
+        pytest.param((OBSERVES, PIN), {}, Reason.SOURCE_ID_NOT_ALLOWED, id="only observed"),
+        pytest.param((OBSERVES, PIN), {"allowSourceIds": True}, None, id="only observed, where ids are allowed"),
+        pytest.param(
+            ({}, PIN.model_copy(update={"hub_id": source_id(9)})), {}, Reason.SOURCE_REF_ELSEWHERE, id="of another hub"
+        ),
+        pytest.param(({}, None), {}, Reason.SOURCE_REF_ELSEWHERE, id="of no hub that is known"),
+    ],
+)
+def test_unreferable(other: tuple[Json, Pin | None], hub: Json, reason: Reason | None) -> None:
+    """An origin may name a source that another resource of the same hub manages, and lends nothing else."""
+    spec, pin = other
+    resource = image_source(spec, {"id": source_id(1)} | ({"hub": pin.to_json()} if pin else {}))
+    found = unreferable(resource, hub_resource(**hub).spec, PIN)
+    assert (found.reason if found else None) is reason
 
 
 @pytest.mark.parametrize(("spec", "refused"), [({}, False), ({"allowAdoption": False}, True)])

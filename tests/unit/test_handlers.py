@@ -1,10 +1,13 @@
 """What the watch says about resources that are gone."""
 
+from typing import Any
+
 import pytest
 from tests.support.builders import image_source
 from tests.support.scripted import handlers
 
 from imagesources.reconcile.memory import Memory
+from imagesources.resources import CREDENTIALS_LABEL
 
 
 def test_namespaces() -> None:
@@ -31,3 +34,18 @@ async def test_source_deleted(known: str, left: set[str]) -> None:
     there.source_deleted({"metadata": image_source(uid="the one").metadata.to_json()})
     assert set(there.engine.memories) == left
     assert [r.metadata.uid for r in there.cache.resources.values()] == ([known] if known != "the one" else [])
+
+
+def test_secret_gone() -> None:
+    """That a Secret is gone, or has lost its label, concerns those that name it."""
+    details = {"target": "nginx", "username": "ci", "tokenFrom": {"secretKeyRef": {"name": "login", "key": "token"}}}
+    using = image_source({"origin": {"type": "docker-hub", "details": details}})
+    there, ordered = handlers(), list[Any]()
+    there.cache.put(using)
+    there.sources.add = lambda key, *_: ordered.append(key)  # type: ignore[method-assign]
+    metadata = {"namespace": "shop", "name": "login", "uid": "u", "resourceVersion": "1"}
+    there.secret_seen(metadata, gone=True)
+    assert ordered == []
+    there.secret_seen(metadata | {"labels": {CREDENTIALS_LABEL: "true"}}, gone=False)
+    there.secret_seen(metadata, gone=False)
+    assert ordered == [using.key] * 2

@@ -118,3 +118,27 @@ def test_missing_capability_is_learned() -> None:
         return hub.capabilities
 
     assert in_virtual_time(be_refused()) == {"images-sources-view": "getImageSource"}
+
+
+def test_leave_is_asked_for_in_order() -> None:
+    """A request waits for its turn first, is looked at once more then, and last it is asked whether this one leads."""
+    told: list[str] = []
+
+    async def asked() -> list[float]:
+        hub = scripted(get=[Refused("getImageSource", status=403, code="403.restricted")])
+        client: Any = hub.client
+        client.leave = hub.leave
+        at: list[float] = []
+
+        async def noted(what: str) -> None:
+            told.append(what)
+            at.append(asyncio.get_running_loop().time())
+
+        hub._fence = lambda: noted("fence")
+        hub.budget.pause(30.0)
+        with pytest.raises(Refused):
+            await hub.call(lambda client: client.get_source("a" * 24), check=lambda: noted("check"))
+        return at
+
+    assert in_virtual_time(asked()) == [30.0, 30.0]
+    assert told == ["check", "fence"]

@@ -51,7 +51,9 @@ class _Api:
             raise Conflict
         self._leases.version += 1
         self._leases.stored = body | {"metadata": body["metadata"] | {"resourceVersion": str(self._leases.version)}}
-        return self._leases.stored
+        written = self._leases.stored
+        await self._pass()  # the answer takes its time too
+        return written
 
     async def _pass(self) -> None:
         await asyncio.sleep(0.05)
@@ -116,6 +118,25 @@ def test_release() -> None:
         assert waiting.done()
         assert leases.stored
         assert leases.stored["spec"]["leaseTransitions"] == 1
+        await second.release()
+
+    in_virtual_time(scene())
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_release_amid_a_renewal(step: int) -> None:
+    """A stop hands over at once, wherever a renewal is: before its read, its write, its answer, and after."""
+
+    async def scene() -> None:
+        leases = Leases()
+        first, second = leases.candidate("first"), leases.candidate("second")
+        await first.acquire()
+        before = leases.version
+        await asyncio.sleep(2.02 + 0.05 * step)
+        assert leases.version == before + (step >= 2)
+        waiting = asyncio.create_task(second.acquire())
+        await first.release()
+        await asyncio.wait_for(waiting, 1.5)
         await second.release()
 
     in_virtual_time(scene())

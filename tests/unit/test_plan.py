@@ -13,6 +13,7 @@ from tests.support.plans import (
     IN_DOUBT,
     LOW,
     NEW_NAME,
+    NEW_SECRET,
     NO_ID,
     NO_INTENT,
     NOTHING,
@@ -23,12 +24,14 @@ from tests.support.plans import (
 )
 
 from imagesources.reconcile.model import (
+    CheckSecrets,
     Create,
     FindMarker,
     FinishCreate,
     ForgetId,
     Intend,
     Look,
+    Release,
     RemoveExtra,
     Rest,
     SaveId,
@@ -43,6 +46,7 @@ NAMED = {"name": "Web", "origin": ORIGIN}
 POST = {"name": "Web", "origin": ORIGIN, "type": "direct", "identifier": MARKER}
 ADOPT: Json = {"adopt_id": HIGH}
 ADOPT_BY_NAME: Json = {"adopt_identifier": "web"}
+FREE: Json = {"finalizer": False}
 OBSERVE: Json = {"observe_only": True, "adopt_id": SOURCE_ID}
 GONE, GOING = (Reason.SOURCE_GONE, True), (Reason.SOURCE_GONE, False)
 
@@ -53,10 +57,39 @@ CASES = {
     "suspended and edited": Case(
         (Reason.SUSPENDED, False), wanted={"suspended": True, "fields": NEW_NAME}, record=EDITED
     ),
-    "suspended and drifted": Case((Reason.SUSPENDED, False), wanted={"suspended": True, "fields": NEW_NAME}),
-    "suspended with other access": Case((Reason.SUSPENDED, False), wanted={"suspended": True, "access": access()}),
-    "suspended after a write without an answer": Case(
-        (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"look_due": True}
+    "suspended and drifted, says a list": Case(Look(SOURCE_ID), wanted={"suspended": True, "fields": NEW_NAME}),
+    "suspended and drifted": Case(
+        (Reason.SUSPENDED, False), wanted={"suspended": True, "fields": NEW_NAME}, observed={"direct": True}
+    ),
+    "suspended with other access": Case(
+        (Reason.SUSPENDED, False), wanted={"suspended": True, "access": access()}, observed={"direct": True}
+    ),
+    "suspended and drifted, reported": Case(
+        Rest(drift=(("name", "New", "Web"),)),
+        wanted={"suspended": True, "fields": NEW_NAME, "correct_drift": False},
+        observed={"direct": True},
+    ),
+    "suspended and drifted, reported, with a new secret": Case(
+        (Reason.SUSPENDED, False),
+        wanted={"suspended": True, "fields": NEW_NAME, "correct_drift": False},
+        observed=NEW_SECRET | {"direct": True},
+    ),
+    "suspended and edited, reported": Case(
+        (Reason.SUSPENDED, False),
+        wanted={"suspended": True, "fields": NEW_NAME, "correct_drift": False},
+        record=EDITED,
+    ),
+    "suspended with a new secret": Case((Reason.SUSPENDED, False), wanted={"suspended": True}, observed=NEW_SECRET),
+    "suspended, a secret unknown": Case(
+        CheckSecrets(), wanted={"suspended": True}, observed={"secrets_unknown": True}
+    ),
+    "suspended, a look is asked for": Case(Look(SOURCE_ID), wanted={"suspended": True}, observed={"look_asked": True}),
+    "suspended, edited, a look is asked for": Case(
+        Look(SOURCE_ID), wanted={"suspended": True, "fields": NEW_NAME}, record=EDITED, observed={"look_asked": True}
+    ),
+    "suspended, out of sight": Case(Look(SOURCE_ID), wanted={"suspended": True}, observed=NOTHING),
+    "suspended and being deleted by others": Case(
+        (Reason.SUSPENDED, False), wanted={"suspended": True}, observed={"source": DELETING_SOURCE}
     ),
     "suspended before its source": Case(
         (Reason.SUSPENDED, False), wanted={"suspended": True}, record=NO_ID, observed=NOTHING
@@ -165,9 +198,13 @@ CASES = {
         observed=NOTHING | {"adoptable": (source(),)},
     ),
     "observe while suspended": Case(
-        Rest(), wanted=OBSERVE | {"suspended": True}, observed={"adoptable": (source(),)}
+        Rest(), record=FREE, wanted=OBSERVE | {"suspended": True}, observed={"adoptable": (source(),)}
     ),
-    "observe what is as described": Case(Rest(), wanted=OBSERVE, observed={"adoptable": (source(),)}),
+    "observe what is as described": Case(Rest(), record=FREE, wanted=OBSERVE, observed={"adoptable": (source(),)}),
+    "observe what was managed before": Case(Release(), wanted=OBSERVE, observed={"adoptable": (source(),)}),
+    "observe what was managed before, a create in doubt": Case(
+        Rest(), wanted=OBSERVE, observed={"adoptable": (source(),)}, doubt=IN_DOUBT
+    ),
     "observe any type": Case(
         SaveId(source(type="bucket"), adopted=True),
         wanted=OBSERVE | {"type": None, "fields": {}},
@@ -176,7 +213,7 @@ CASES = {
     ),
     "observe what differs": Case(
         Rest(drift=(("name", "New", "Web"), ("acl", access(), None))),
-        wanted=OBSERVE | {"fields": NEW_NAME, "access": access()},
+        record=FREE, wanted=OBSERVE | {"fields": NEW_NAME, "access": access()},
         observed={"adoptable": (source(),)},
     ),
     "observe one that was deleted": Case(
@@ -189,7 +226,7 @@ CASES = {
     ),
     "observe one that got another identifier": Case(
         Rest(),
-        wanted=OBSERVE | {"adopt_id": None, "adopt_identifier": "web"},
+        record=FREE, wanted=OBSERVE | {"adopt_id": None, "adopt_identifier": "web"},
         observed={"source": source(identifier="renamed"), "adoptable": ()},
     ),
     "observe, out of sight": Case(Look(SOURCE_ID), wanted=OBSERVE, observed=NOTHING | {"adoptable": (source(),)}),
@@ -203,6 +240,15 @@ CASES = {
         Look(SOURCE_ID), wanted=OBSERVE, observed={"adoptable": (source(),), "look_asked": True}
     ),
     # with a source
+    "adopt another than the one that it has": Case((Reason.ADOPTION_FAILED, True), wanted={"adopt_id": HIGH}),
+    "adopt the one that it has": Case(Rest(), wanted={"adopt_id": SOURCE_ID}),
+    "adopt by identifier, with a source of its own": Case(
+        (Reason.ADOPTION_FAILED, True), wanted={"adopt_identifier": "web"}
+    ),
+    "adopted by identifier": Case(Rest(), wanted={"adopt_identifier": "web"}, record={"adopted": True}),
+    "a second one that was asked to go": Case(
+        Rest(), observed={"carriers": (SECOND,), "asked": frozenset({HIGH})}
+    ),
     "deleted by others": Case(ForgetId(), observed=NOTHING | {"gone": True}),
     "deleted by others, reported": Case(GONE, wanted={"correct_drift": False}, observed={"gone": True}),
     "deleted by others, adopted": Case(GONE, record={"adopted": True}, observed={"gone": True}),
@@ -271,16 +317,43 @@ CASES = {
         record=EDITED,
         observed={"source": source(builder={"integration_id": "farm"})},
     ),
-    "a new secret": Case(Update(SOURCE_ID, {"origin": ORIGIN}), observed={"new_secrets": True}),
-    "a new secret, reported drift beside it": Case(
-        Update(SOURCE_ID, {"origin": ORIGIN}),
+    "a secret unknown": Case(CheckSecrets(), observed={"secrets_unknown": True}),
+    "a secret unknown, edited": Case(
+        Update(SOURCE_ID, {"name": "New"}),
+        wanted={"fields": NEW_NAME},
+        record=EDITED,
+        observed={"secrets_unknown": True},
+    ),
+    "a secret unknown, reported": Case(
+        CheckSecrets(),
         wanted={"fields": NEW_NAME, "correct_drift": False},
-        observed={"new_secrets": True, "direct": True},
+        observed={"secrets_unknown": True, "direct": True},
+    ),
+    "a secret unknown, observed": Case(
+        Rest(), wanted=OBSERVE, record=FREE, observed={"adoptable": (source(),), "secrets_unknown": True}
+    ),
+    "not converging, a field to clear": Case(
+        (Reason.DRIFT_NOT_CONVERGING, True),
+        wanted={"cleared": {"about": {"description": None}}},
+        record=EDITED,
+        observed={"source": source(about={"description": "stays"}), "unconverged": 3},
+    ),
+    "observe what is to be cleared": Case(
+        Rest(drift=(("builder.integration_id", None, "farm"),)),
+        record=FREE,
+        wanted=OBSERVE | {"cleared": {"builder": None}},
+        observed={"source": source(builder={"integration_id": "farm"}), "adoptable": (source(),)},
+    ),
+    "a new secret": Case(Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True), observed=NEW_SECRET),
+    "a new secret, reported drift beside it": Case(
+        Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True),
+        wanted={"fields": NEW_NAME, "correct_drift": False},
+        observed=NEW_SECRET | {"direct": True},
     ),
     "a new secret, reported drift of access beside it": Case(
-        Update(SOURCE_ID, {"origin": ORIGIN}),
+        Update(SOURCE_ID, {"origin": ORIGIN}, rotation=True),
         wanted={"access": access(), "correct_drift": False},
-        observed={"new_secrets": True, "direct": True},
+        observed=NEW_SECRET | {"direct": True},
     ),
     "drifted, says a list": Case(Look(SOURCE_ID), wanted={"fields": NEW_NAME}),
     "drifted": Case(
@@ -343,6 +416,13 @@ def test_plan(name: str) -> None:
         pytest.param("adopt another type", ["bucket", "direct"], id="type"),
         pytest.param("not converging", ["name"], id="not converging"),
         pytest.param("not converging, access", ["acl"], id="access not converging"),
+        pytest.param("not converging, a field to clear", ["for about.description;"], id="clearing not converging"),
+        pytest.param("suspended and drifted", ["spec.suspend", "differs in name"], id="suspended and drifted"),
+        pytest.param("suspended with a new secret", ["origin (Secret login)"], id="suspended, new secret"),
+        pytest.param("suspended and gone", ["spec.suspend", "does not exist any more"], id="suspended and gone"),
+        pytest.param("deleted by others, reported", [SOURCE_ID, "spec.driftPolicy to Correct"], id="gone, reported"),
+        pytest.param("adopt none", ["identifier web, which no live source has; exactly one must"], id="none to adopt"),
+        pytest.param("adopt one of two", ["which 2 live sources have; exactly one must"], id="two to adopt"),
         pytest.param("drifted again and again", ["name", "driftPolicy"], id="changed elsewhere"),
         pytest.param("deleted by others, adopted", [SOURCE_ID], id="gone"),
     ],
@@ -350,6 +430,40 @@ def test_plan(name: str) -> None:
 def test_plan_message(name: str, words: list[str]) -> None:
     """A wait says which object is meant, and what to do."""
     assert CASES[name].misses(words) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [
+        ("drifted again and again", ["name"]),
+        ("not converging", ["name"]),
+        ("not converging, access", ["acl"]),
+        ("not converging, a field to clear", ["about.description"]),
+        ("suspended and drifted", ["name"]),
+        ("suspended and gone", None),
+    ],
+)
+def test_plan_shows_what_differs(name: str, paths: list[str] | None) -> None:
+    """What is left as it is for now is handed on field by field, for status."""
+    drift = CASES[name].waited().drift
+    assert (None if drift is None else [path for path, _, _ in drift]) == paths
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("edited", ("name",)),
+        ("drifted", ("name",)),
+        ("edited, access too: content before wider access", ("name",)),
+        ("a field to clear", ("builder.integrationId",)),
+        ("a new secret", ("origin (Secret login)",)),
+        ("a new secret, reported drift beside it", ("origin (Secret login)",)),
+    ],
+)
+def test_plan_names_what_it_changes(name: str, named: tuple[str, ...]) -> None:
+    """An update says what it is about: fields by their path, and Secrets."""
+    step = CASES[name].decided()
+    assert isinstance(step, Update) and step.named == named
 
 
 def test_plan_waits_for_doubt() -> None:

@@ -106,9 +106,10 @@ _SEEN: list[Json] = [
     {"source": DELETING_SOURCE, "direct": True},
 ]
 _EXTRAS: list[Json] = [{}, {"carriers": (CARRIER, OTHER_CARRIER)}, {"dying": (DYING,)}]
-_ROUND = [extra | more for extra in _EXTRAS for more in _all(dict, claimant=(None, OTHER), new_secrets=_BOTH)]
-_WORK: list[Json] = [{}, {"unconverged": 3}, {"corrections": 3}, {"look_asked": True}]
-_ENDING: list[Json] = [{}, {"job_id": JOB_ID}, {"look_due": True}, {"delete_due": True}]
+_SECRETS = (frozenset(), frozenset({"login"}))
+_ROUND = [extra | more for extra in _EXTRAS for more in _all(dict, claimant=(None, OTHER), new_secrets=_SECRETS)]
+_WORK: list[Json] = [{}, {"unconverged": 3}, {"corrections": 3}, {"look_asked": True}, {"secrets_unknown": True}]
+_ENDING: list[Json] = [{}, {"job_id": JOB_ID}, {"look_due": True}, {"asked": frozenset({SOURCE_ID})}]
 _ADOPTABLE: list[Json] = [
     {"adoptable": found, "rivals": rivals} for found in (None, (), (source(id=HIGH),)) for rivals in ((), (RIVAL,))
 ]
@@ -299,7 +300,7 @@ class Simulated:
             direct=self.direct,
             gone=self.known.id in self.gone,
             carriers=tuple(s for _, s in sorted(self.sources.items()) if s.identifier == MARKER),
-            new_secrets=self.new_secrets,
+            new_secrets=frozenset({"login"} if self.new_secrets else ()),
         )
 
     def do(self, step: Step) -> None:

@@ -34,6 +34,15 @@ CASES = {
     "nothing was ever begun": Case(Release(), record=NO_ID | {"intent": False}, observed=NOTHING),
     "suspended": Case((Reason.SUSPENDED, False), wanted={"suspended": True}),
     "live": Case(Delete(SOURCE_ID), wanted=END),
+    "live, though asked to go": Case(
+        Wait(DELETING, 1.5), observed={"asked": frozenset({SOURCE_ID}), "job_next_in": 1.5}
+    ),
+    "live, though the job has ended well": Case(
+        (Reason.JOB_FAILED, False), observed={"asked": frozenset({SOURCE_ID}), "outlived": True}
+    ),
+    "what a create may have made": Case(
+        (Reason.REFUSED, True), record=NO_ID | {"unconfirmed": HIGH}, observed=NOTHING
+    ),
     "another claims it": Case((Reason.ALREADY_CLAIMED, True), observed={"claimant": OTHER}),
     "out of sight": Case(Look(SOURCE_ID), observed=NOTHING),
     "job to be asked for": Case(WatchJob(JOB_ID), observed={"job_id": JOB_ID, "job_next_in": 0.0}),
@@ -42,13 +51,15 @@ CASES = {
     ),
     "job ended": Case(Look(SOURCE_ID), observed={"look_due": True}),
     "deleting without a job": Case(
-        Wait(DELETING, 1.5), observed={"source": DELETING_SOURCE, "job_next_in": 1.5}
+        Wait(DELETING, 1.5),
+        observed={"source": DELETING_SOURCE, "asked": frozenset({SOURCE_ID}), "job_next_in": 1.5},
     ),
     "deleting, and the job failed": Case(
-        Delete(SOURCE_ID), observed={"source": DELETING_SOURCE, "job_failed": True}
+        Delete(SOURCE_ID),
+        observed={"source": DELETING_SOURCE, "asked": frozenset({SOURCE_ID}), "job_failed": True},
     ),
     "deleting, and asked for long ago": Case(
-        Delete(SOURCE_ID), observed={"source": DELETING_SOURCE, "delete_due": True}
+        Delete(SOURCE_ID), observed={"source": DELETING_SOURCE}
     ),
     "gone": Case(Release(), observed=NOTHING | {"gone": True}),
     "gone, with a second one": Case(
@@ -63,13 +74,13 @@ CASES = {
     "gone, a second one is being deleted": Case(
         Wait(DELETING, 1.5),
 
-        observed=NOTHING | {"gone": True, "dying": (DYING,), "job_next_in": 1.5},
+        observed=NOTHING | {"gone": True, "dying": (DYING,), "asked": frozenset({HIGH}), "job_next_in": 1.5},
     ),
     "gone, a second one is to be looked at": Case(
-        Look(HIGH), observed=NOTHING | {"gone": True, "dying": (DYING,)}
+        Look(HIGH), observed=NOTHING | {"gone": True, "dying": (DYING,), "asked": frozenset({HIGH})}
     ),
     "gone, a second one was asked to go long ago": Case(
-        RemoveExtra(HIGH), observed=NOTHING | {"gone": True, "dying": (DYING,), "delete_due": True}
+        RemoveExtra(HIGH), observed=NOTHING | {"gone": True, "dying": (DYING,)}
     ),
     "no id, one may still arrive": Case(
         (Reason.OUTCOME_UNKNOWN, False), record=NO_ID, observed=NOTHING, doubt=IN_DOUBT | {"over_in": 30.0}

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.support.builders import PIN, image_source
+from tests.support.builders import PIN, image_source, secret
 from tests.support.scripted import OneResourceApi
 
 from imagesources.kube.cache import Cache
 from imagesources.kube.port import KubernetesPort
-from imagesources.reconcile.ports import Conflict
+from imagesources.reconcile.ports import Conflict, Secret
 from imagesources.resources import FINALIZER
 from imagesources.resources.imagesource import ImageSource
 
@@ -40,6 +40,25 @@ def _body(resource: ImageSource) -> Json:
     }
 
 
+@pytest.mark.parametrize(
+    ("known", "found", "then"),
+    [
+        pytest.param(None, secret({}, version="4"), ("secret-uid", "4"), id="the watch is late"),
+        pytest.param(("secret-uid", "5"), secret({}, version="4"), ("secret-uid", "5"), id="the watch is ahead"),
+        pytest.param(None, secret({}, labelled=False), None, id="not labelled"),
+        pytest.param(None, None, None, id="there is none"),
+    ],
+)
+async def test_read_secret(known: tuple[str, str] | None, found: Secret | None, then: tuple[str, str] | None) -> None:
+    """A Secret that was read is known from then on, unless the watch has told more."""
+    scene = Scene(image_source(), image_source())
+    scene.api.secret = found
+    if known:
+        scene.cache.secrets["shop", "login"] = known
+    assert await scene.port.read_secret("shop", "login") is found
+    assert scene.port.secret_version("shop", "login") == then
+
+
 async def test_compare_and_swap() -> None:
     """Every write names uid and resourceVersion of what was read; the apiserver refuses it for any other."""
     read = image_source(resourceVersion="7", finalizers=[FINALIZER])
@@ -58,6 +77,26 @@ async def test_conflict() -> None:
     scene = Scene(read, live, conflicts=True)
     with pytest.raises(Conflict):
         await scene.port.intend(read, PIN)
+    assert scene.cache.resources[read.key].metadata.resource_version == "9"
+
+
+@pytest.mark.parametrize(
+    ("live", "same"),
+    [
+        pytest.param({"resourceVersion": "9"}, True, id="only its status was written"),
+        pytest.param({"resourceVersion": "9", "generation": 2}, False, id="edited"),
+        pytest.param({"resourceVersion": "9", "uid": "another"}, False, id="a successor"),
+    ],
+)
+async def test_confirm(live: Json, same: bool) -> None:
+    """A live read tells whether a resource is still the one that is known, and is known from then on."""
+    read = image_source(resourceVersion="7")
+    scene = Scene(read, image_source(**live))
+    if same:
+        await scene.port.confirm(read)
+    else:
+        with pytest.raises(Conflict):
+            await scene.port.confirm(read)
     assert scene.cache.resources[read.key].metadata.resource_version == "9"
 
 

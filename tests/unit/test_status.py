@@ -19,15 +19,10 @@ from tests.support.builders import (
 from tests.support.documents import JOB_ID, SOURCE_ID
 from tests.support.kstatus import Verdict, kstatus
 
-from imagesources.reconcile.model import Problem, Rest
-from imagesources.reconcile.status import (
-    Statement,
-    describe,
-    matters,
-    unhubbed,
-)
-from imagesources.resources.conditions import Condition, Reason
-from imagesources.resources.imagesource import ImageSource
+from imagesources.reconcile.model import Problem
+from imagesources.reconcile.status import Seen, Statement, describe, matters
+from imagesources.resources.conditions import Condition, ConditionType, Reason
+from imagesources.resources.imagesource import Acl, ImageSource, ManagementPolicy
 from imagesources.resources.status import ImageSourceStatus, Pin
 
 Json = dict[str, Any]
@@ -36,21 +31,34 @@ PERMANENT = Problem(Reason.REFUSED, "correct the spec", permanent=True)
 PASSING = Problem(Reason.FORBIDDEN, "grant it")
 CREATING = Problem(Reason.CREATING, "the source is being created")
 NOT_ACCEPTED = Problem(Reason.NOT_ACCEPTED, "it is asked for again")
-SUSPENDED = Problem(Reason.SUSPENDED, "spec.suspend is true")
+SUSPENSION = Problem(Reason.SUSPENDED, "spec.suspend is true")
 DELETED_AT = "2026-02-01T00:00:00Z"
 
 STATEMENTS = {
-    "settled": Statement(rest=Rest()),
-    "settled with drift": Statement(rest=Rest(drift=(("name", "a", "b"),))),
-    "settled with drift of access": Statement(rest=Rest(drift=(("acl", access(), None),))),
+    "settled": Statement(drift=()),
+    "settled with drift": Statement(drift=(("name", "a", "b"),)),
+    "settled with drift of access": Statement(drift=(("acl", access(), None),)),
     "creating": Statement(CREATING),
     "passing": Statement(PASSING),
     "permanent": Statement(PERMANENT),
     "passing, of access": Statement(PASSING, access_problem=True),
     "permanent, of access": Statement(PERMANENT, access_problem=True),
     "not accepted": Statement(NOT_ACCEPTED),
-    "suspended": Statement(SUSPENDED, keep=True),
 }
+
+SUSPENDED = {
+    "suspended": Statement(SUSPENSION),
+    "suspended and edited": Statement(SUSPENSION, drift=(("name", "a", "b"),)),
+    "suspended, with a new Secret": Statement(SUSPENSION, drift=()),
+    "suspended in trouble": Statement(PASSING),
+    "suspended in lasting trouble": Statement(PERMANENT),
+}
+"""What is said while spec.suspend is true."""
+
+
+def is_suspended(statement: Statement) -> bool:
+    """Whether it is one of those."""
+    return any(statement is each for each in SUSPENDED.values())
 
 
 def said(resource: ImageSource) -> dict[str, tuple[str, str]]:
@@ -63,8 +71,15 @@ def after(
 ) -> ImageSource:
     """Returns the resource with the status that follows from a statement."""
     wish = {"generation": resource.metadata.generation} | wish
-    status = describe(resource, wanted(**wish), PIN, seen or source(), statement, now)
-    return resource.model_copy(update={"status": status})
+    policy = ManagementPolicy.OBSERVE if wish.get("observe_only") else ManagementPolicy.MANAGE
+    spec = {
+        "acl": Acl(unrestricted=True) if wish.get("access") else None,
+        "management_policy": policy,
+        "suspend": is_suspended(statement),
+    }
+    asked = resource.model_copy(update={"spec": resource.spec.model_copy(update=spec)})
+    status = describe(asked, wanted(**wish), statement, now, Seen(PIN, seen or source()))
+    return asked.model_copy(update={"status": status})
 
 
 def edited(resource: ImageSource) -> ImageSource:
@@ -158,22 +173,54 @@ def test_describe_untouched() -> None:
 
 def test_describe_suspended_first() -> None:
     """A resource that is suspended from the beginning is not taken for one that is in order."""
-    found = after(image_source(), STATEMENTS["suspended"])
+    found = after(image_source(), SUSPENDED["suspended"])
     assert kstatus(found) is Verdict.IN_PROGRESS
-    assert said(found)["Ready"][0] != "True"
+    assert said(found)["Ready"] == ("Unknown", "Suspended")
 
 
-@pytest.mark.parametrize("names", list(product(STATEMENTS, repeat=2)), ids=" then ".join)
+@pytest.mark.parametrize("name", SUSPENDED)
+@pytest.mark.parametrize("before", STATEMENTS)
+def test_suspended(name: str, before: str) -> None:
+    """A Ready that is True is kept word for word; another gives no reason but the suspension, whatever trouble was."""
+    first = after(image_source(), STATEMENTS[before], access=access())
+    found = after(edited(first), SUSPENDED[name], now=LATER, access=access())
+    kept, ready = first.status.condition(ConditionType.READY), found.status.condition(ConditionType.READY)
+    assert kept and ready
+    if kept.status == "True":
+        assert ready == kept
+    else:
+        assert (ready.status, ready.reason) == (kept.status, "Suspended")
+    again = after(found, SUSPENDED["suspended"], now=LATER, access=access())
+    assert {reason for _, reason in said(again).values()} <= {"Suspended", kept.reason if kept.status == "True" else ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "synced", "access_synced"),
+    [
+        ("suspended", ("Unknown", "Suspended"), ("Unknown", "Suspended")),
+        ("suspended and edited", ("False", "Suspended"), ("True", "InSync")),
+        ("suspended, with a new Secret", ("False", "Suspended"), ("True", "InSync")),
+        ("suspended in trouble", ("Unknown", "Forbidden"), ("Unknown", "Forbidden")),
+    ],
+)
+def test_suspended_synced(name: str, synced: tuple[str, str], access_synced: tuple[str, str]) -> None:
+    """What waits, and what keeps the source from being seen, is said beside Ready."""
+    found = said(after(after(image_source(), STATEMENTS["settled"]), SUSPENDED[name], access=access()))
+    assert (found["Synced"], found["AccessSynced"]) == (synced, access_synced)
+    assert found["Reconciling"] == ("True", synced[1])
+
+
+@pytest.mark.parametrize("names", list(product(STATEMENTS | SUSPENDED, repeat=2)), ids=" then ".join)
 @pytest.mark.parametrize("edit", [False, True], ids=["same generation", "edited"])
 def test_kstatus_is_never_wrong(names: tuple[str, str], edit: bool) -> None:
     """Whatever was said before: Current only if settled, Failed only if permanent, never both kinds of condition."""
-    first = after(image_source(), STATEMENTS[names[0]], access=access(dev="view"))
-    found = after(edited(first) if edit else first, STATEMENTS[names[1]], now=LATER, access=access(dev="view"))
-    statement, conditions = STATEMENTS[names[1]], said(found)
-    verdict = kstatus(found)
-    if statement.keep:
-        assert verdict is (Verdict.IN_PROGRESS if edit else kstatus(first))
-    elif statement.rest:
+    first, statement = ((STATEMENTS | SUSPENDED)[name] for name in names)
+    before = after(image_source(), first, access=access(dev="view"))
+    found = after(edited(before) if edit else before, statement, now=LATER, access=access(dev="view"))
+    verdict, conditions = kstatus(found), said(found)
+    if is_suspended(statement):
+        assert verdict is Verdict.IN_PROGRESS
+    elif statement.problem is None:
         assert (verdict, conditions["Ready"][0]) == (Verdict.CURRENT, "True")
     else:
         permanent = statement.problem is not None and statement.problem.permanent
@@ -181,8 +228,7 @@ def test_kstatus_is_never_wrong(names: tuple[str, str], edit: bool) -> None:
     assert not {"Reconciling", "Stalled"} <= conditions.keys()
     absent_unless_true = {"Reconciling", "Stalled", "PlatformError", "JobNotAccepted"} & conditions.keys()
     assert all(conditions[kind][0] == "True" for kind in absent_unless_true)
-    if not statement.keep:
-        assert ("JobNotAccepted" in conditions) is (statement.problem is NOT_ACCEPTED)
+    assert ("JobNotAccepted" in conditions) is (statement.problem is NOT_ACCEPTED)
 
 
 def test_kstatus_terminating() -> None:
@@ -197,7 +243,7 @@ def test_unhubbed(problem: Problem, before: str | None) -> None:
     """Without a hub the problem is said, for the generation that it was seen at, and the rest of status stays."""
     resource = after(image_source(), STATEMENTS[before], access=access()) if before else image_source()
     resource = edited(resource)
-    found = resource.model_copy(update={"status": unhubbed(resource, problem, LATER)})
+    found = resource.model_copy(update={"status": describe(resource, None, Statement(problem), LATER)})
     assert said(found)["Ready"] == ("False", problem.reason)
     assert kstatus(found) is (Verdict.FAILED if problem.permanent else Verdict.IN_PROGRESS)
     assert found.status.observed_generation == 2
@@ -270,7 +316,7 @@ def test_describe_keeps_what_is_not_said() -> None:
 def test_describe_without_source() -> None:
     """Where no source is known, what was shown before stays."""
     first = after(image_source(), STATEMENTS["settled"])
-    status = describe(first, wanted(), PIN, None, Statement(PASSING), LATER)
+    status = describe(first, wanted(), Statement(PASSING), LATER, Seen(PIN))
     assert (status.state, status.identifier) == ("live", "web")
 
 
@@ -291,7 +337,7 @@ def test_describe_managed(wish: Json, managed: tuple[str, ...]) -> None:
 def test_describe_reconcile_request() -> None:
     """A request to reconcile now is answered by a pass that says something, whatever it says."""
     resource = image_source(annotations={"images.cycle.io/requestedAt": "now"})
-    assert after(resource, STATEMENTS["suspended"]).status.last_handled_reconcile_at is None
+    assert after(resource, SUSPENDED["suspended"]).status.last_handled_reconcile_at == "now"
     assert after(resource, STATEMENTS["passing"]).status.last_handled_reconcile_at == "now"
     assert after(resource, STATEMENTS["settled"]).status.last_handled_reconcile_at == "now"
 
@@ -307,10 +353,14 @@ def test_describe_settled_generation() -> None:
 def test_access_refused_is_of_access() -> None:
     """An access list that the Hub does not take is said of access, although it keeps all else from being done."""
     problem = Problem(Reason.ACCESS_REFUSED, "grant less", permanent=True)
-    resource = image_source()
-    found = resource.model_copy(update={"status": unhubbed(resource, problem, NOW)})
-    assert said(found)["AccessSynced"] == ("False", "AccessRefused")
-    assert "Synced" not in said(found)
+    for spec, (named, other) in (
+        ({"acl": {"unrestricted": True}}, ("AccessSynced", "Synced")),
+        ({}, ("Synced", "AccessSynced")),
+    ):
+        resource = image_source(spec)
+        found = resource.model_copy(update={"status": describe(resource, None, Statement(problem), NOW)})
+        assert said(found)[named] == ("False", "AccessRefused")
+        assert other not in said(found)
 
 
 @pytest.mark.parametrize(
@@ -333,11 +383,49 @@ def test_matters(changes: Json, worth: bool) -> None:
     assert matters(old, old.model_copy(update=changes)) is worth
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@pytest.mark.parametrize("name", STATEMENTS | SUSPENDED)
 def test_quiet(name: str) -> None:
     """Saying the same again at another time is not worth a write."""
-    first = after(image_source(), STATEMENTS[name])
-    assert not matters(first.status, after(first, STATEMENTS[name], now=LATER).status)
+    statement = (STATEMENTS | SUSPENDED)[name]
+    first = after(image_source(), statement)
+    assert not matters(first.status, after(first, statement, now=LATER).status)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (STATEMENTS["settled"], "is as the spec says"),
+        (STATEMENTS["settled with drift"], "is there and differs in name, which driftPolicy Report leaves so"),
+    ],
+)
+def test_ready_says_what_is_so(statement: Statement, words: str) -> None:
+    """That a source is as the spec says is not said of one that differs."""
+    ready = after(image_source(), statement).status.condition(ConditionType.READY)
+    assert ready and ready.message == f"source {SOURCE_ID} {words}"
+
+
+def test_observed_and_different() -> None:
+    """Of a source that is only observed it is said that this is why it differs."""
+    ready = after(image_source(), STATEMENTS["settled with drift"], observe_only=True).status.condition(
+        ConditionType.READY
+    )
+    assert ready and ready.message.endswith("differs in name, which managementPolicy Observe leaves so")
+
+
+def test_gone() -> None:
+    """A source that is gone is shown as deleted, and differs in nothing any more."""
+    before = after(image_source(), STATEMENTS["settled with drift"])
+    status = describe(before, wanted(), Statement(PERMANENT), LATER, Seen(PIN, gone=True))
+    assert (status.state, status.drift, before.status.state) == ("deleted", None, "live")
+
+
+def test_drift_beside_a_problem() -> None:
+    """What differs is shown beside a problem too, field by field, and stays where nothing was compared."""
+    first = after(image_source(), Statement(PASSING, drift=(("name", "a", "b"),)))
+    then = after(first, Statement(PASSING), now=LATER)
+    for found in (first, then):
+        assert found.status.drift and [field.path for field in found.status.drift.fields] == ["name"]
+    assert after(then, STATEMENTS["settled"]).status.drift is None
 
 
 def test_pin_is_never_replaced() -> None:

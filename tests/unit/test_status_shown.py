@@ -22,8 +22,8 @@ from tests.support.builders import (
 from tests.support.documents import JOB_ID
 
 from imagesources.platform.models import Job, JobDescriptor
-from imagesources.reconcile.model import Done, Problem, Rest
-from imagesources.reconcile.status import Statement, clean, describe, redacted, with_job, with_secrets
+from imagesources.reconcile.model import Done, Problem
+from imagesources.reconcile.status import Seen, Statement, clean, describe, redacted, with_job, with_secrets
 from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Drift, DriftField, ImageSourceStatus, JobStatus, UsedSecret
@@ -31,14 +31,14 @@ from imagesources.resources.status import Drift, DriftField, ImageSourceStatus, 
 Json = dict[str, Any]
 
 
-SETTLED, CREATING = Statement(rest=Rest()), Statement(Problem(Reason.CREATING, "the source is being created"))
+SETTLED, CREATING = Statement(drift=()), Statement(Problem(Reason.CREATING, "the source is being created"))
 
 
 def described(
     said: Statement, seen: Any = None, resource: ImageSource | None = None, now: Any = NOW
 ) -> ImageSourceStatus:
     """Returns the status that follows from a statement about a source."""
-    return describe(resource or image_source(), wanted(), PIN, seen or source(), said, now)
+    return describe(resource or image_source(), wanted(), said, now, Seen(PIN, seen or source()))
 
 
 def test_describe_mirrors_source() -> None:
@@ -93,8 +93,8 @@ def test_describe_drift() -> None:
         ("origin.details.repo.url", "https://a:b@host", "https://c:d@host"),
         ("acl", UNRESTRICTED, acl()),
     )
-    first = described(Statement(rest=Rest(drift=drift)))
-    second = described(Statement(rest=Rest(drift=drift[:1])), resource=image_source(status=first.to_json()), now=LATER)
+    first = described(Statement(drift=drift))
+    second = described(Statement(drift=drift[:1]), resource=image_source(status=first.to_json()), now=LATER)
     shown = first.drift
     assert isinstance(shown, Drift)
     assert [(f.path, f.desired, f.observed) for f in shown.fields[:3]] == [
@@ -109,14 +109,14 @@ def test_describe_drift() -> None:
 
 def test_describe_drift_to_unrestricted() -> None:
     """That others have lifted every restriction is said in this word, and is not called absent."""
-    found = described(Statement(rest=Rest(drift=(("acl", access(), None),))))
+    found = described(Statement(drift=(("acl", access(), None),)))
     assert found.drift is not None
     assert found.drift.fields[0].observed == "unrestricted"
 
 
 def test_describe_drift_of_access_is_readable() -> None:
     """An access list is shown in the words of spec, not as a Python value."""
-    found = described(Statement(rest=Rest(drift=(("acl", access(dev="view"), acl()),))))
+    found = described(Statement(drift=(("acl", access(dev="view"), acl()),)))
     assert found.drift is not None
     shown = found.drift.fields[0]
     assert "AclEntry(" not in f"{shown.desired}{shown.observed}"

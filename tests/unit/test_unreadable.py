@@ -13,6 +13,7 @@ from imagesources.kube.core import Core
 from imagesources.kube.doctor import _sources
 from imagesources.kube.hubs import HubController
 from imagesources.kube.port import KubernetesPort
+from imagesources.kube.recorder import Recorder
 from imagesources.kube.uninstall import Leaving
 from imagesources.reconcile.ports import KubernetesError
 from imagesources.resources import HUB_FINALIZER
@@ -80,8 +81,7 @@ def test_start_outlives_a_defect(caplog: pytest.LogCaptureFixture) -> None:
     """A hub that cannot be looked after, by a defect, does not keep the sources of others waiting."""
 
     async def begun() -> bool:
-        anything: Any = None
-        core = Core(API, Settings(), anything)
+        core = Core(API, Settings(), Recorder(API))
         core.hubs.hubs["ClusterHub", "", "broken"] = object()  # type: ignore[assignment]
         await core.begin()
         return core.sources.is_open

@@ -37,3 +37,26 @@ spec:
   {{- fail (printf "namespaces: the default Hub is made in namespace %s, which is not among them; add it, or leave hub.platform and hub.embedded empty" .Release.Namespace) }}
   {{- end }}
 {{- end }}
+
+{{- /* Its file, for the operator and the doctor. */}}
+{{- define "imagesource-operator.hub-flag" -}}
+{{- if include "imagesource-operator.has-hub" . }}
+- --default-hub=/etc/imagesource-operator/default-hub.yaml
+{{- end }}
+{{- end }}
+
+{{- define "imagesource-operator.hub-mount" -}}
+{{- if include "imagesource-operator.has-hub" . }}
+- name: default-hub
+  mountPath: /etc/imagesource-operator
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "imagesource-operator.hub-volume" -}}
+{{- if include "imagesource-operator.has-hub" . }}
+- name: default-hub
+  configMap:
+    name: {{ include "imagesource-operator.fullname" . }}
+{{- end }}
+{{- end }}

@@ -32,11 +32,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "imagesource-operator.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-{{ include "imagesource-operator.selector" . }}
-{{- with .Values.commonLabels }}
+{{- include "imagesource-operator.labels-and" (list . dict) }}
+{{- end }}
+
+{{- /* The labels of all objects, and further ones, which count more than commonLabels: a key comes once. */}}
+{{- define "imagesource-operator.labels-and" -}}
+{{- $ := index . 0 -}}
+helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ $.Release.Service }}
+app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
+{{ include "imagesource-operator.selector" $ }}
+{{- with mergeOverwrite (dict) $.Values.commonLabels (index . 1) }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}

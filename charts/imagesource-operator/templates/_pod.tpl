@@ -30,7 +30,7 @@ securityContext:
 {{- end }}
 
 {{- define "imagesource-operator.container" -}}
-image: {{ include "imagesource-operator.image" . }}
+image: {{ include "imagesource-operator.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 terminationMessagePolicy: FallbackToLogsOnError
 securityContext:

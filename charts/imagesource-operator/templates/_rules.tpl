@@ -29,6 +29,11 @@
   verbs: [list, watch]
 {{- end }}
 
+{{- /* The Lease that all shards share, named as in settings.py. */}}
+{{- define "imagesource-operator.hubs-lease" -}}
+imagesource-operator-hubs{{ with .Values.namespaces }}-{{ sortAlpha . | join "," | sha256sum | trunc 8 }}{{ end }}
+{{- end }}
+
 {{- /* A Lease can be named for everything but its creation. */}}
 {{- define "imagesource-operator.home-rules" -}}
 {{- if not .Values.hub.embedded.persistence }}
@@ -37,7 +42,8 @@
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "imagesource-operator.fullname" . }}]
+  resourceNames: [{{ include "imagesource-operator.fullname" . }}
+    {{- if .Values.shardSelector }}, {{ include "imagesource-operator.hubs-lease" . }}{{ end }}]
   verbs: [get, update]
 {{- end }}
 {{- if and .Values.namespaces (include "imagesource-operator.has-hub" .) }}

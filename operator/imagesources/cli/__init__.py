@@ -11,7 +11,7 @@ COMMANDS: Final = {
     "run": "Run the operator until SIGTERM or Ctrl-C.",
     "serve": "Serve the embedded platform: the Image Sources API on your own machine.",
     "platform": "Administer an embedded platform: hubs, roles, API keys, integrations.",
-    "doctor": "Check a cluster and say what is wrong: exit code 1 if something is.",
+    "doctor": "Check a cluster, and say what is wrong and what to do.",
     "uninstall": "Prepare the cluster for the end of the operator; run it before the operator is removed.",
     "demo": "Show the main job on a real Kubernetes API: sources are created, edited, shared and deleted.",
 }

@@ -4,19 +4,39 @@ Every command works on the database, whether the platform serves it at that mome
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Annotated, Any
 
 import click
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from imagesources.cli.serve import DATABASE, friendly_errors
 from imagesources.embedded import admin, clock, integrations
 from imagesources.embedded.access import ALL
 from imagesources.embedded.database import Database, Query, T
+from imagesources.embedded.integrations import LONG, Identifier, LongName
+from imagesources.embedded.requests import FilledName
 from imagesources.embedded.vendors import VENDORS
 
 _database = click.option("--database", **DATABASE)
 _hub = click.option("--hub", metavar="HUB", help="Name or id of the hub.  [default: the only one]")
+
+
+def like(kind: Any) -> Callable[[click.Context, click.Parameter, str | None], str | None]:  # noqa: ANN401 - no class
+    """Make a callback that takes what the API takes for a property of an annotated type."""
+    adapter: TypeAdapter[str] = TypeAdapter(kind)
+
+    def check(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+        try:
+            return value if value is None else adapter.validate_python(value)
+        except ValidationError as error:
+            raise click.BadParameter(error.errors()[0]["msg"]) from None
+
+    return check
+
+
+HubName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 @click.group()
@@ -30,18 +50,18 @@ def hubs() -> None:
 
 
 @hubs.command("create")
-@click.argument("name")
+@click.argument("name", callback=like(HubName))
 @click.option("--id", "hub_id", help="Its id, 24 hex digits.  [default: generated]")
 @_database
 def create_hub(database: str, name: str, hub_id: str | None) -> None:
-    """Create a hub and print its id."""
+    """Create a hub and print its id; a new database is made for the first one."""
 
     def query(connection: Connection) -> str:
         if any(name == hub["name"] or hub_id == hub["id"] for hub in admin.list_hubs(connection)):
             raise ValueError("there is a hub with this name or id")
         return admin.ensure_hub(connection, name, hub_id)
 
-    click.echo(_do(database, query))
+    click.echo(_do(database, query, Database.make))
 
 
 @hubs.command("list")
@@ -57,7 +77,7 @@ def roles() -> None:
 
 
 @roles.command("create")
-@click.argument("identifier")
+@click.argument("identifier", callback=like(FilledName))
 @click.option("--root", is_flag=True, help="Let the role stand above every ACL.")
 @_hub
 @_database
@@ -88,7 +108,7 @@ def keys() -> None:
 
 
 @keys.command("create")
-@click.argument("name")
+@click.argument("name", callback=like(FilledName))
 @click.option("--role", default=admin.OWNER, show_default=True, help="Identifier of its role, which must be there.")
 @click.option(
     "--capability",
@@ -145,8 +165,8 @@ def integration() -> None:
 
 
 @integration.command("create")
-@click.argument("identifier")
-@click.option("--name", help="Its name.  [default: the identifier]")
+@click.argument("identifier", callback=like(Identifier))
+@click.option("--name", callback=like(LongName), help="Its name.  [default: the identifier, if that has 5 characters]")
 @click.option("--vendor", type=click.Choice(sorted(VENDORS)), default="depot", show_default=True)
 @click.option("--api-key", envvar="IMAGESOURCES_VENDOR_KEY", help="How to sign in at the vendor.")
 @_hub
@@ -155,6 +175,8 @@ def create_integration(
     database: str, hub: str | None, identifier: str, name: str | None, vendor: str, api_key: str | None
 ) -> None:
     """Create an integration and print its id."""
+    if name is None and len(identifier) < LONG:
+        raise click.UsageError(f"The identifier has less than {LONG} characters, so give a --name that has them.")
     values = {"identifier": identifier, "name": name or identifier, "vendor": vendor}
     auth = {"api_key": api_key} if api_key else None
 
@@ -176,9 +198,9 @@ def list_integrations(database: str, hub: str | None) -> None:
     _table(rows, ("id", "identifier", "vendor", "state", "created"))
 
 
-def _do(database: str, query: Query[T]) -> T:
+def _do(database: str, query: Query[T], opening: Callable[[str], Awaitable[Database]] = Database.existing) -> T:
     async def work() -> T:
-        opened = await Database.open(database)
+        opened = await opening(database)
         try:
             return await opened.write(query)
         finally:

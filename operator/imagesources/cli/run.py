@@ -10,34 +10,65 @@ import click
 
 from imagesources.app import Operator
 from imagesources.cli.ending import Stop
+from imagesources.cli.forms import ADDRESS, HOST, LEASE, NAMESPACE, SECONDS
 from imagesources.cli.kubeconfig import kubeconfig_option
+from imagesources.kube.credentials import NoClusterError
 from imagesources.kube.default_hub import DefaultHub, HubFileError
+from imagesources.kube.probes import ListenError
 from imagesources.kube.selector import Selector
+from imagesources.platform.hosts import HostPolicy
 from imagesources.settings import Settings
 from imagesources.telemetry import log, set_up_logging
 from imagesources.telemetry.tracing import set_up_tracing
 
 _DEFAULTS = Settings()
-_SECONDS = click.FloatRange(min=0)
+
+
+def label_selector(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Refuse what is no label selector."""
+    try:
+        Selector.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
 
 
 @click.command()
 @click.option(
-    "--namespace", "namespaces", multiple=True, metavar="NS", help="Serve this namespace; repeatable.  [default: all]"
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    type=NAMESPACE,
+    metavar="NS",
+    help="Serve this namespace; repeatable.  [default: all, and ClusterHubs]",
 )
 @kubeconfig_option
 @click.option(
     "--operator-namespace",
     envvar="POD_NAMESPACE",
+    type=NAMESPACE,
+    metavar="NS",
     default=_DEFAULTS.operator_namespace,
     show_default=True,
-    help="Where the Secrets of ClusterHubs are.",
+    help="Where the Lease and the Secrets of ClusterHubs are; $POD_NAMESPACE says it too.",
 )
 @click.option(
-    "--allow-host", "allow_hosts", multiple=True, metavar="HOST[:PORT]", help="A platform host beyond the official one."
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    type=HOST,
+    metavar="HOST[:PORT]",
+    help=f"A platform that Hubs may name, beside {HostPolicy.official}; repeatable.",
 )
-@click.option("--allow-http", is_flag=True, help="Allow plain http on loopback.")
-@click.option("--listen", default=_DEFAULTS.listen, show_default=True, help="Serve /livez, /readyz and /metrics here.")
+@click.option("--allow-http", is_flag=True, help="Allow plain http to allowed hosts that are loopback.")
+@click.option(
+    "--listen",
+    type=ADDRESS,
+    metavar="HOST:PORT",
+    default=_DEFAULTS.listen,
+    show_default=True,
+    help="Serve /livez, /readyz and /metrics here; port 0 is a free one.",
+)
 @click.option(
     "--embedded-database",
     envvar="IMAGESOURCES_EMBEDDED_DATABASE",
@@ -58,44 +89,59 @@ _SECONDS = click.FloatRange(min=0)
     show_default=True,
     help="Of several operators let one work and the others stand by.",
 )
-@click.option("--lease-name", default="", metavar="NAME", help="The Lease to hold.  [default: named by what is served]")
+@click.option(
+    "--lease-name",
+    type=LEASE,
+    default="",
+    metavar="NAME",
+    help="With --leader-elect: the Lease to hold.  [default: named by what is served]",
+)
 @click.option(
     "--lease-seconds",
     type=click.IntRange(min=3),
     default=_DEFAULTS.lease_seconds,
     show_default=True,
-    help="How long after a crash another operator begins.",
+    help="With --leader-elect: how long after a crash another operator begins.",
 )
 @click.option(
     "--shard-selector",
     default="",
     metavar="SELECTOR",
+    callback=label_selector,
     help="Reconcile ImageSources with these labels only; another operator looks after the rest.",
 )
 @click.option(
     "--settle-time",
-    type=_SECONDS,
+    type=SECONDS,
     default=_DEFAULTS.settle_time,
     hidden=True,
     help="Seconds that the platform is given to show the outcome of an unanswered create.",
 )
 @click.option(
     "--late-arrival",
-    type=_SECONDS,
+    type=SECONDS,
     default=_DEFAULTS.late_arrival,
     hidden=True,
     help="Seconds after which a request that was sent cannot arrive any more.",
 )
 @click.option(
     "--embedded-step-seconds",
+    type=SECONDS,
+    metavar="SECONDS",
     default=_DEFAULTS.embedded_step_seconds,
     show_default=True,
     help="How long the embedded platform takes for each step of a job.",
 )
-@click.option("--loop-limit", type=_SECONDS, default=_DEFAULTS.loop_limit, hidden=True, help="When /livez says no.")
-@click.option("--pass-limit", type=_SECONDS, default=_DEFAULTS.pass_limit, hidden=True, help="When /livez says no.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--debug", is_flag=True, help="Say more.")
+@click.option("--loop-limit", type=SECONDS, default=_DEFAULTS.loop_limit, hidden=True, help="When /livez says no.")
+@click.option("--pass-limit", type=SECONDS, default=_DEFAULTS.pass_limit, hidden=True, help="When /livez says no.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
+@click.option("--debug", is_flag=True, help="Log each step and each call too.")
 def run(
     *,
     kubeconfig: str | None,
@@ -107,7 +153,7 @@ def run(
     """Run the operator until SIGTERM or Ctrl-C."""
     settings = Settings(**options)
     _check(settings)
-    process = Process(settings, kubeconfig, _read(default_hub, settings))
+    process = Process(settings, kubeconfig, read_default_hub(default_hub, settings))
     set_up_logging(debug=debug, as_json=log_format == "json")
     end_tracing = set_up_tracing(os.environ)
     code = process.run()
@@ -117,10 +163,6 @@ def run(
 
 def _check(settings: Settings) -> None:
     """Refuse what does not go together."""
-    try:
-        Selector.parse(settings.shard_selector)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--shard-selector") from None
     several = "--leader-elect" if settings.leader_elect else "--shard-selector" if settings.shard_selector else None
     if several and settings.embedded_database.startswith("sqlite"):
         message = (
@@ -129,7 +171,8 @@ def _check(settings: Settings) -> None:
         raise click.UsageError(message)
 
 
-def _read(default_hub: Path | None, settings: Settings) -> DefaultHub | None:
+def read_default_hub(default_hub: Path | None, settings: Settings) -> DefaultHub | None:
+    """Read the file, if there is one; refuse one that describes no Hub, or one that nobody would look after."""
     if default_hub is None:
         return None
     namespace = settings.operator_namespace if settings.namespaces else ""
@@ -157,6 +200,9 @@ class Process:
         with self._stop:
             try:
                 asyncio.run(self._operate())
+            except (NoClusterError, ListenError) as error:
+                log.error("%s", error)
+                self._failed = True
             except Exception as error:  # noqa: BLE001 - the edge: say why, in one line, and end with an error
                 log.error("%s: %s", type(error).__name__, error)
                 self._failed = True
@@ -167,7 +213,10 @@ class Process:
             self._settings, self._kubeconfig, default_hub=self._default_hub, on_lost=self._end_in_failure
         )
         async with starting:
-            await asyncio.to_thread(self._stop.wait)
+            try:
+                await asyncio.to_thread(self._stop.wait)
+            finally:
+                self._stop.now()  # cancelled, as a part of the embedded platform failed: the thread must end, too
         log.info("stopped")
 
     def _end_in_failure(self) -> None:

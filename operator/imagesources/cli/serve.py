@@ -41,7 +41,7 @@ DATABASE: Final[dict[str, Any]] = {
 )
 @click.option("--mask-credentials", is_flag=True, help="Show credentials in origins as ********.")
 @click.option("--requests-per-second", default=0, show_default=True, help="Limit for each API key; 0 is none.")
-@click.option("--fail-jobs", default=0, show_default=True, help="For tests: let the first so many jobs fail.")
+@click.option("--fail-jobs", default=0, hidden=True, help="For tests: let the first so many jobs fail.")
 def serve(
     *,
     listen: str,

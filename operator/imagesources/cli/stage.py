@@ -118,8 +118,7 @@ class Stage:
     def keep(self) -> None:
         """Says how to use the cluster and waits for a signal."""
         click.secho("\nKept running until Ctrl-C. In another terminal:", bold=True)
-        programs = shlex.quote(f"{Path(sys.executable).parent}:{self._cluster.kubectl.parent}")
-        click.echo(f'export KUBECONFIG={shlex.quote(str(self._kubeconfig))} PATH={programs}:"$PATH"')
+        click.echo(environment(self._kubeconfig, self._cluster.kubectl))
         click.echo(f"tail -f {shlex.quote(str(self._folder / 'operator.log'))}")
         while True:
             time.sleep(0.5)
@@ -158,6 +157,12 @@ class Stage:
             with suppress(subprocess.TimeoutExpired):
                 self._operator.wait(_STOP_SECONDS)
             self._operator.kill()
+
+
+def environment(kubeconfig: Path, kubectl: Path) -> str:
+    """Write the shell command after which ``kubectl`` and ``imagesource-operator`` mean the demo's."""
+    programs = ":".join(shlex.quote(str(path)) for path in (kubectl.parent, Path(sys.executable).parent))
+    return f"export KUBECONFIG={shlex.quote(str(kubeconfig))} PATH={programs}:$PATH"
 
 
 def _show(*command: str) -> None:

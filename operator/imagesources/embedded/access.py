@@ -72,16 +72,20 @@ class Caller:
                 capability=capability,
             )
 
+    def may(self, acl: Json | None, privilege: Privilege) -> bool:
+        """Tell whether the caller's role has this privilege on a resource; without an ACL everybody has all of them."""
+        if acl is None or self.root:
+            return True
+        entries: Json = acl.get("roles", {})
+        return any(entries.get(role, {}).get(privilege) for role in self.roles)
+
     def require_privilege(self, acl: Json | None, privilege: Privilege) -> None:
-        """Refuse a caller whose role lacks this privilege on a resource; without an ACL, everybody has all of them.
+        """Refuse a caller whose role lacks this privilege on a resource.
 
         Raises:
             ApiError: 403.permissions. It is no 404, as the source is there.
         """
-        if acl is None or self.root:
-            return
-        entries: Json = acl.get("roles", {})
-        if not any(entries.get(role, {}).get(privilege) for role in self.roles):
+        if not self.may(acl, privilege):
             raise ApiError(
                 "403.permissions",
                 "Permission denied",
@@ -107,16 +111,24 @@ _HOLDERS = select(api_keys, roles.c.identifier, roles.c.rank, roles.c.root).join
 _BY_DIGEST = _HOLDERS.where(api_keys.c.digest == bindparam("digest"))
 
 
-def authenticate(connection: Connection, key: str, hub_id: str) -> Caller:
+def authenticate(connection: Connection, key: str, hub_id: str, *, hub_required: bool = True) -> Caller:
     """Find who holds this key, and check that it is one of this hub.
 
+    Args:
+        connection: within a transaction.
+        key: the key itself.
+        hub_id: the hub that is named; an empty text if none is.
+        hub_required: whether one has to be named; else it is the key's own.
+
     Raises:
-        NotAuthenticated: nobody holds it.
-        ApiError: 422.missing-argument without a hub, 404.hub or 403.wrong-hub.
+        NotAuthenticated: nobody holds the key.
+        ApiError: 422.missing-argument, 404.hub or 403.wrong-hub.
     """
     row = connection.execute(_BY_DIGEST, {"digest": digest(key)}).one_or_none()
     if row is None:
         raise NotAuthenticated("The API key is not valid.")
+    if not hub_id and not hub_required:
+        return _caller(row)
     if not hub_id:
         raise ApiError("422.missing-argument", "Missing argument", detail="The header X-Hub-Id is required.")
     if row.hub_id != hub_id:

@@ -1,5 +1,6 @@
 """Time as the store keeps it (milliseconds since 1970, UTC) and as the API writes it (RFC 3339)."""
 
+import re
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -7,6 +8,9 @@ from typing import Final
 
 NOT_YET: Final = "0001-01-01T00:00:00Z"
 """How a time that is required but has not come is written (``imagesources.platform.models.ZERO_TIME``)."""
+
+
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def now() -> int:
@@ -32,9 +36,18 @@ def milliseconds(written: str) -> int:
     """Read an RFC 3339 time.
 
     Raises:
-        ValueError: it is none, or has no offset.
+        ValueError: it is none.
+        OverflowError: it is too far away.
     """
-    moment = datetime.fromisoformat(written)
-    if moment.tzinfo is None:
-        raise ValueError("a time needs an offset, such as Z")
-    return int(moment.timestamp() * 1000)
+    return int(datetime.fromisoformat(checked(written).upper()).timestamp() * 1000)
+
+
+def checked(written: object) -> str:
+    """Return an RFC 3339 time as it is; what Python and pydantic take for a time is much more.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(written, str) or not _RFC3339.fullmatch(written):
+        raise ValueError("It must be a time such as 2021-01-30T08:30:00Z.")
+    return written

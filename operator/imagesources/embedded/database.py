@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from imagesources.embedded import migrations, schema
@@ -25,6 +26,9 @@ READERS = 4
 
 CONNECT_TIMEOUT = 10
 """Seconds that a PostgreSQL server has to accept a connection, unless the URL says otherwise."""
+
+UNREACHABLE: Final = (OperationalError, InterfaceError)
+"""What is raised while the database cannot be used; any other error of a query is its own."""
 
 ROLLED_BACK: Final = ("40001", "40P01")
 """PostgreSQL's codes for a transaction that lost against another one and can be run again."""
@@ -60,9 +64,30 @@ class Database:
             ValueError: the URL is none, or names an SQLite database in memory, or one of a newer program.
             sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
         """
-        database = cls(_engine(url))
+        return await cls._prepared(_engine(url), migrations.upgrade)
+
+    @classmethod
+    async def make(cls, url: str) -> Self:
+        """Connect, and make the tables if there are none; for what is raised see ``open`` and ``existing``."""
+        return await cls._prepared(_engine(url), migrations.make)
+
+    @classmethod
+    async def existing(cls, url: str) -> Self:
+        """Connect to a database that is there and up to date.
+
+        Raises:
+            ValueError: the URL is none, or names a database that is empty, or of another version of this program.
+            sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
+        """
+        engine = _engine(url)
+        _require_file(engine)
+        return await cls._prepared(engine, migrations.require)
+
+    @classmethod
+    async def _prepared(cls, engine: Engine, prepare: Query[None]) -> Self:
+        database = cls(engine)
         try:
-            await database.write(migrations.upgrade)
+            await database.write(prepare)
         except BaseException:
             await database.close()
             raise
@@ -134,6 +159,13 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _require_file(engine: Engine) -> None:
+    """Refuse a file that is not there: SQLite would make it."""
+    name = (engine.url.database or "").removeprefix("file:")
+    if engine.dialect.name == "sqlite" and not Path(name).exists():
+        raise migrations.UnusableDatabase(migrations.NOTHING)
 
 
 def _server_engine(url: URL) -> Engine:

@@ -59,12 +59,18 @@ Operation = Callable[[Call], Awaitable[web.Response]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def operation(capability: Capability, operate: Operation) -> Handler:
-    """Make a handler that lets only those ask who have the capability."""
+def operation(capability: Capability, operate: Operation, *, hub_required: bool = True) -> Handler:
+    """Make a handler that lets only those ask who have the capability.
+
+    Args:
+        capability: what an API key needs.
+        operate: what it does then.
+        hub_required: whether the request has to name its hub, as the description says by ``hubAuth``.
+    """
 
     async def handle(request: web.Request) -> web.Response:
         services = request.app[SERVICES]
-        caller = await _caller(request, services)
+        caller = await _caller(request, services, hub_required=hub_required)
         services.limit.check(caller.key_id)
         caller.require(capability)
         return await operate(Call(request, caller, services))
@@ -72,13 +78,15 @@ def operation(capability: Capability, operate: Operation) -> Handler:
     return handle
 
 
-async def _caller(request: web.Request, services: Services) -> Caller:
+async def _caller(request: web.Request, services: Services, *, hub_required: bool) -> Caller:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
         raise NotAuthenticated("The header Authorization must carry a bearer token.")
     hub_id = request.headers.get("X-Hub-Id", "")
-    return await services.database.read(lambda connection: authenticate(connection, key, hub_id))
+    return await services.database.read(
+        lambda connection: authenticate(connection, key, hub_id, hub_required=hub_required)
+    )
 
 
 @web.middleware
@@ -92,9 +100,19 @@ async def error_envelope(request: web.Request, handler: Handler) -> web.StreamRe
         return ApiError("404.uri", "Not found", detail="There is no such operation here.").response()
     except web.HTTPRequestEntityTooLarge:
         return ApiError("422.max-exceeded", "Limit exceeded", detail="The body is too large.").response()
+    except web.RequestPayloadError:
+        return _unreadable(request)
     except SQLAlchemyError as error:
         LOG.warning("the database failed: %s", type(error).__name__)
         return ApiError("500.database", "Database error").response()
     except Exception:
         LOG.exception("an operation failed")
         return ApiError("500.unknown", "Unknown error").response()
+
+
+def _unreadable(request: web.Request) -> web.Response:
+    """Refuse a body that is not encoded as its headers say; what follows it on the connection cannot be read either."""
+    request.content.feed_eof()  # aiohttp would look for the rest of it, and log what it finds as an error of its own
+    answer = ApiError("400.invalid-syntax", "Invalid syntax", detail="The body is not encoded as it says.").response()
+    answer.force_close()
+    return answer

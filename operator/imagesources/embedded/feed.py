@@ -13,10 +13,10 @@ from enum import Enum
 from typing import Final
 
 from sqlalchemy import RowMapping
-from sqlalchemy.exc import SQLAlchemyError
 
 from imagesources.embedded import events
-from imagesources.embedded.database import Database
+from imagesources.embedded.database import UNREACHABLE, Database
+from imagesources.embedded.retention import forget
 from imagesources.platform.models import Json
 
 LOG = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 POLL: Final = 0.1
 """Seconds between two looks while somebody listens."""
 
-PRUNE: Final = 60.0
+FORGET: Final = 60.0
 """Seconds between two rounds of forgetting."""
 
 BACKLOG: Final = 10_000
@@ -110,15 +110,17 @@ class Feed:
     async def run(self) -> None:
         """Hand out events until stopped; a database that cannot be used is tried again."""
         clock = asyncio.get_running_loop().time
-        prune_at = clock() + PRUNE
+        forget_at = clock()
         while not self._stopped.is_set():
             try:
                 await self._hand_out()
-                if clock() >= prune_at:
-                    prune_at = clock() + PRUNE
-                    await self._database.write(events.prune)
-            except SQLAlchemyError as error:
+                if clock() >= forget_at:
+                    forget_at = clock() + FORGET
+                    await self._database.write(forget)
+            except UNREACHABLE as error:
                 LOG.warning("notifications wait for the database: %s", type(error).__name__)
+            except Exception:
+                LOG.exception("notifications go on after an error")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), POLL)
 

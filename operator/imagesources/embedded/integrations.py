@@ -30,7 +30,10 @@ INTEGRATIONS: Final = Lifecycle(integrations, "hub.integration")
 """The changes of integrations."""
 
 Identifier = Annotated[Name, StringConstraints(min_length=3)]
-LongName = Annotated[Name, StringConstraints(min_length=5)]
+LONG: Final = 5
+"""Characters that an integration's name has at least."""
+
+LongName = Annotated[Name, StringConstraints(min_length=LONG)]
 
 
 class Auth(Body):

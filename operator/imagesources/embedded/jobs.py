@@ -20,7 +20,7 @@ STATES: Final = ("new", "queued", "error", "scheduled", "expired", "running", "c
 _USED: Final = ("queued", "running", "completed", "error")
 
 LIFETIME: Final = 24 * 60 * 60 * 1000
-"""Milliseconds for which a job says that it is of interest (``expires``)."""
+"""Milliseconds for which a job says that it is of interest (``expires``); after its end it is kept for as long."""
 
 
 def page(connection: Connection, hub_id: str, listing: Listing) -> Sequence[RowMapping]:
@@ -48,11 +48,15 @@ def get(connection: Connection, hub_id: str, job_id: str) -> RowMapping:
     Raises:
         ApiError: 404.job.
     """
-    query = select(jobs).where(jobs.c.id == job_id, jobs.c.hub_id == hub_id)
-    row = connection.execute(query).mappings().one_or_none() if is_id(job_id) else None
+    row = _find(connection, hub_id, job_id) if is_id(job_id) else None
     if row is None:
         raise ApiError("404.job", "Job not found")
     return row
+
+
+def _find(connection: Connection, hub_id: str, job_id: str) -> RowMapping | None:
+    query = select(jobs).where(jobs.c.id == job_id, jobs.c.hub_id == hub_id)
+    return connection.execute(query).mappings().one_or_none()
 
 
 def start(connection: Connection, caller: Caller, plan: Plan, target: RowMapping) -> RowMapping:
@@ -65,8 +69,8 @@ def start(connection: Connection, caller: Caller, plan: Plan, target: RowMapping
         target: the resource's row, locked.
     """
     if target["job_id"] is not None:
-        job = get(connection, caller.hub_id, target["job_id"])
-        if job["action"] == plan.name and job["state"] != "error":
+        job = _find(connection, caller.hub_id, target["job_id"])  # None: it ended long ago
+        if job and job["action"] == plan.name and job["state"] != "error":
             return job
     job_id = _queue(connection, caller, plan, target)
     plan.begin(connection, target["id"], job_id)
@@ -76,7 +80,9 @@ def start(connection: Connection, caller: Caller, plan: Plan, target: RowMapping
 
 def _queue(connection: Connection, caller: Caller, plan: Plan, target: RowMapping) -> str:
     now, job_id, object_id = clock.now(), new_id(), target["id"]
-    caption = f"{plan.caption} {target['name'] or target['identifier']}"[:255]
+    # Everybody who may list jobs reads the caption, whoever may view the resource.
+    named = object_id if target.get("acl") is not None else target["name"] or target["identifier"]
+    caption = f"{plan.caption} {named}"[:255]
     connection.execute(
         insert(jobs).values(
             id=job_id,

@@ -53,9 +53,11 @@ class Lifecycle:
             )
 
     def fail(self, connection: Connection, object_id: str, message: str) -> None:
-        """Note why the last job on a resource failed; its state stays."""
+        """Note why the last job on a resource failed, if it is there; its state stays."""
         self.put(connection, object_id, error={"message": message, "time": clock.rfc3339(clock.now())})
-        self.tell(connection, self.row(connection, object_id), "error", error=message)
+        query = select(self.table).where(self.table.c.id == object_id)
+        for row in connection.execute(query).mappings():
+            self.tell(connection, row, "error", error=message)
 
     def tell(self, connection: Connection, row: RowMapping, what: str, *, error: str | None = None) -> None:
         """Tell what happened to a resource; a kind without states is always live."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from multidict import MultiMapping
-from sqlalchemy import Column, Select, select
+from sqlalchemy import Column, ColumnElement, Select, select
 
 from imagesources.embedded import clock
 from imagesources.embedded.errors import ApiError, invalid_argument
@@ -75,7 +75,7 @@ class Listing:
         keys = [(columns[name], descending) for name, descending in self.sort]
         if "id" not in (name for name, _ in self.sort):
             keys.append((columns["id"], self.sort[-1][1] if self.sort else False))
-        order = [column.desc() if descending else column.asc() for column, descending in keys]
+        order = [_ordered(column, descending) for column, descending in keys]
         skipped = self.page.size * (self.page.number - 1)
         found = (
             query.with_only_columns(columns["id"])
@@ -85,6 +85,14 @@ class Listing:
             .subquery("found")
         )
         return select(columns["id"].table).join(found, columns["id"] == found.c.id).order_by(*order)
+
+
+def _ordered(column: Column[Any], descending: bool) -> ColumnElement[Any]:
+    """Null is below everything on each database; a column without null says nothing of it, so that an index serves."""
+    ordered = column.desc() if descending else column.asc()
+    if not column.nullable:
+        return ordered
+    return ordered.nulls_last() if descending else ordered.nulls_first()
 
 
 def read_listing(query: MultiMapping[str], filters: tuple[str, ...], columns: Columns) -> Listing:
@@ -110,6 +118,8 @@ def read_listing(query: MultiMapping[str], filters: tuple[str, ...], columns: Co
 
 def several(query: MultiMapping[str], name: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Read a parameter of several values, comma separated or repeated.
+
+    An empty value is none, unless the values are known: the description's enum does not have it.
 
     Raises:
         ApiError: a value is not one of those known, where some are given.
@@ -140,8 +150,9 @@ def _number(query: MultiMapping[str], name: str, default: int, limit: int) -> in
     if written is None:
         return default
     source = f"/page/{name}"
-    if not (written.isascii() and written.isdigit()) or not written.strip("0"):
+    digits = written.lstrip("0")
+    if not (written.isascii() and written.isdigit() and digits):
         raise invalid_argument(source, "It must be a whole number from 1 up.")
-    if len(written) > len(str(limit)) or int(written) > limit:
+    if len(digits) > len(str(limit)) or int(digits) > limit:
         raise ApiError("422.max-exceeded", "Limit exceeded", detail=f"At most {limit}.", source=source)
-    return int(written)
+    return int(digits)

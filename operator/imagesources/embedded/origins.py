@@ -10,8 +10,10 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
+    Field,
     PlainSerializer,
     SerializationInfo,
     StringConstraints,
@@ -20,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
+from imagesources.embedded.clock import checked
 from imagesources.platform.models import Json
 
 MASK: Final = "********"
@@ -221,10 +224,13 @@ class OciRegistryDetails(Body):
     auth: RegistryAuth | None = None
 
 
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(checked)]
+
+
 class CycleUploadDetails(Body):
     """An image that is uploaded."""
 
-    expires: AwareDatetime
+    expires: Moment
     token: Secret
 
 

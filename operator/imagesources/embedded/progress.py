@@ -62,19 +62,21 @@ def advance(connection: Connection, job_id: str, step_time: int, *, fault: bool 
 
 
 def fail(connection: Connection, job_id: str, message: str) -> None:
-    """End a job whose step failed, and say so on its resource."""
+    """End a job whose step failed, and say so on its resource; whatever is wrong with a job, it can be ended."""
     now = clock.now()
     job = _lock(connection, job_id, now)
     if job is None:
         return
     tasks: list[Json] = deepcopy(job["tasks"])
-    task, _ = list(_walk(tasks))[_position(tasks)]
     error = {"message": message}
-    task |= {"error": error, "state": {"current": "error", "changed": now}}
+    unfinished = [task for task, step in _walk(tasks) if step["completed"] is None]
+    for task in unfinished[:1]:
+        task |= {"error": error, "state": {"current": "error", "changed": now}}
     changes = {"state": "error", "changed": now, "completed": now, "error": error, "due": None, "tasks": tasks}
     _save(connection, job, changes)
     events.tell(connection, job["hub_id"], "job.error", job_id, "error", error=message)
-    PLANS[job["action"]].lifecycle.fail(connection, job["object_id"], message)
+    if job["action"] in PLANS:  # else it is of another version of this program
+        PLANS[job["action"]].lifecycle.fail(connection, job["object_id"], message)
     LOG.warning("job %s failed", job_id)
 
 
@@ -92,7 +94,7 @@ def _save(connection: Connection, job: RowMapping, values: Json) -> None:
 
 def _position(tasks: list[Json]) -> int:
     """Find the step that runs, or would be the first to."""
-    return next(index for index, (_, step) in enumerate(_walk(tasks)) if step["completed"] is None)
+    return [step["completed"] for _, step in _walk(tasks)].index(None)
 
 
 def _walk(tasks: list[Json]) -> Iterator[tuple[Json, Json]]:

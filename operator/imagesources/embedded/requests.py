@@ -3,10 +3,11 @@
 A property that was sent is in ``model_fields_set``: absent and null are not the same.
 """
 
+import asyncio
 import re
 from typing import Annotated, Final, TypeVar
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from pydantic import Field, StringConstraints, ValidationError
 
 from imagesources.embedded.errors import ApiError, from_validation
@@ -100,15 +101,55 @@ def tokenize(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or tokenize(FALLBACK_NAME)
 
 
+class Bodies:
+    """The bodies of requests, of which some are on their way."""
+
+    def __init__(self) -> None:
+        self._coming: set[StreamReader] = set()
+        self._stopping = False
+
+    async def read(self, request: web.Request) -> bytes:
+        """Read a body, however slowly it comes.
+
+        Raises:
+            asyncio.CancelledError: the rest does not come: the client has gone, or the server stops. Nobody is to be
+                answered.
+        """
+        self._coming.add(request.content)
+        if self._stopping:
+            self._give_up(request.content)
+        try:
+            return await request.read()
+        except OSError as error:
+            raise asyncio.CancelledError from error
+        finally:
+            self._coming.discard(request.content)
+
+    async def stop(self, _: web.Application) -> None:
+        """Wait for no body any more: a server that stops drops what still comes of it."""
+        self._stopping = True
+        for content in self._coming:
+            self._give_up(content)
+
+    def _give_up(self, content: StreamReader) -> None:
+        if not content.is_eof():
+            content.set_exception(ConnectionAbortedError())
+
+
+BODIES: Final = web.AppKey("bodies", Bodies)
+
+
 async def body_of(request: web.Request, kind: type[B]) -> B:
     """Read and validate a request's body.
 
     Raises:
         ApiError: wrong content type, no JSON, or not of this kind.
+        web.RequestPayloadError: the body is not encoded as its headers say.
+        asyncio.CancelledError: the rest of the body does not come.
     """
     if request.content_type != "application/json":
         raise ApiError("415.invalid-content-type", "Invalid content type", detail="Send application/json.")
     try:
-        return kind.model_validate_json(await request.read())
+        return kind.model_validate_json(await request.app[BODIES].read(request))
     except ValidationError as error:
         raise from_validation(error) from None

@@ -5,9 +5,10 @@ import logging
 from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from sqlalchemy.exc import IntegrityError
 
 from imagesources.embedded import admin
@@ -22,6 +23,9 @@ from imagesources.embedded.tls import Certificate, TlsFiles
 from imagesources.embedded.worker import Worker
 
 LOG = logging.getLogger(__name__)
+
+HTTP_LOG = logging.getLogger(f"{__name__}.http")
+"""aiohttp's. It would say of a request that is no HTTP what is wrong, with a part of the request, secrets too."""
 
 LINE_LIMIT = 64 * 1024
 """Bytes that a request's first line may have: a query may repeat a parameter many times."""
@@ -66,6 +70,7 @@ class EmbeddedPlatform:
                 TLS files are no certificate and key.
             sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
             OSError: the address cannot be listened on, or a file cannot be read.
+            Exception: a part of it ended by this error, which cancels the context.
         """
         host, port = _address(listen)
         options = options or Options()
@@ -77,10 +82,7 @@ class EmbeddedPlatform:
             worker, feed = Worker(database, options), Feed(database)
             services = Services(database, worker, feed, options, RateLimit(options.requests_per_second), instance)
             url = await stack.enter_async_context(_serving(services, host, port, certificate))
-            await stack.enter_async_context(_running(worker))
-            await stack.enter_async_context(_running(feed))
-            if certificate:
-                await stack.enter_async_context(_running(certificate))
+            await stack.enter_async_context(_running(worker, feed, *([certificate] if certificate else [])))
             LOG.info("embedded platform %s serves %s", instance, url)
             yield cls(database, url, instance)
         LOG.info("embedded platform %s has stopped", instance)
@@ -145,10 +147,19 @@ class EmbeddedPlatform:
         return await self._database.read(lambda connection: admin.key_exists(connection, hub_id, name))
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether what is logged is no mistake of a client's, who is told of it by the answer."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+HTTP_LOG.addFilter(_is_ours)
+
+
 @asynccontextmanager
 async def _serving(services: Services, host: str, port: int, certificate: Certificate | None) -> AsyncIterator[str]:
     app = application(services)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_TIME, max_line_size=LINE_LIMIT)
+    limits: dict[str, Any] = {"shutdown_timeout": STOP_TIME, "max_line_size": LINE_LIMIT}
+    runner = web.AppRunner(app, access_log=None, logger=HTTP_LOG, **limits)
     await runner.setup()
     try:
         scheme, context = ("https", certificate.context) if certificate else ("http", None)
@@ -161,13 +172,28 @@ async def _serving(services: Services, host: str, port: int, certificate: Certif
 
 
 @asynccontextmanager
-async def _running(service: Worker | Feed | Certificate) -> AsyncIterator[None]:
-    task = asyncio.create_task(service.run(), name=type(service).__name__)
+async def _running(*services: Worker | Feed | Certificate) -> AsyncIterator[None]:
+    """Run what works beside the requests.
+
+    An error that ends one of them cancels the context, and is raised at its end. A task group would do that, too, but
+    wrap what the context itself raises.
+    """
+    owner, is_open = asyncio.current_task(), True
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if is_open and owner and not task.cancelled() and task.exception():
+            owner.cancel()
+
+    tasks = [asyncio.create_task(service.run(), name=type(service).__name__) for service in services]
+    for task in tasks:
+        task.add_done_callback(ended)
     try:
         yield
     finally:
-        service.stop()
-        await task
+        is_open = False
+        for service in services:
+            service.stop()
+        await asyncio.gather(*tasks)
 
 
 def _address(listen: str) -> tuple[str, int]:

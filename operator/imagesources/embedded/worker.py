@@ -4,10 +4,8 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from imagesources.embedded import clock, jobs, progress
-from imagesources.embedded.database import Database
+from imagesources.embedded.database import UNREACHABLE, Database
 from imagesources.embedded.options import Options
 
 LOG = logging.getLogger(__name__)
@@ -19,7 +17,7 @@ IDLE = 5.0
 """Seconds after which the store is looked at unasked: another process may have died and left jobs."""
 
 AFTER_ERROR = 1.0
-"""Seconds to wait when the database cannot be used."""
+"""Seconds to wait when the database cannot be used, or after a round that went wrong."""
 
 
 class Worker:
@@ -47,8 +45,11 @@ class Worker:
             self._woken.clear()
             try:
                 pause = await self._round()
-            except SQLAlchemyError as error:
+            except UNREACHABLE as error:
                 LOG.warning("jobs wait for the database: %s", type(error).__name__)
+                pause = AFTER_ERROR
+            except Exception:
+                LOG.exception("jobs wait after an error")
                 pause = AFTER_ERROR
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), pause)
@@ -72,7 +73,7 @@ class Worker:
             await self._database.write(
                 lambda connection: progress.advance(connection, job_id, self._step_time, fault=fault)
             )
-        except SQLAlchemyError:
+        except UNREACHABLE:
             raise
         except progress.InjectedFault:
             self._faults -= 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 
 from imagesources.platform.errors import NotSent
 
@@ -12,20 +13,28 @@ _WORTH_COUNTING = 0.001
 """Seconds of a wait that is one: taking turns takes a moment too."""
 
 
+@dataclass(slots=True)
+class Pause:
+    """The loop's time until which a place has asked to be left alone (Retry-After)."""
+
+    until: float = 0.0
+
+
 class CallBudget:
     """A token bucket over the running loop's clock.
 
     Args:
         rate: requests per second in the long run.
         burst: requests at once.
+        pause: shared by all who call the same place.
     """
 
-    def __init__(self, rate: float, burst: float) -> None:
+    def __init__(self, rate: float, burst: float, pause: Pause | None = None) -> None:
         self.rate = rate
         self.burst = burst
         self._tokens = burst
         self._at = 0.0
-        self._paused_until = 0.0
+        self._pause = pause or Pause()
         self._turn = asyncio.Lock()
         self._ended = asyncio.Event()
         self.waits = 0
@@ -35,10 +44,10 @@ class CallBudget:
 
     def pause(self, seconds: float) -> None:
         """Send nothing for so long; never shortens a longer pause."""
-        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
+        self._pause.until = max(self._pause.until, asyncio.get_running_loop().time() + seconds)
 
     def end(self) -> None:
-        """Let nobody wait any longer: the connection was replaced, and its pause, up to an hour, with it."""
+        """Let nobody wait any longer: the connection was replaced, and another one knows better what to do."""
         self._ended.set()
 
     async def take(self) -> None:
@@ -64,11 +73,11 @@ class CallBudget:
         """Requests that may be sent at once, now; 0 while the platform asks to wait."""
         now = asyncio.get_running_loop().time()
         tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        return 0.0 if self._paused_until > now else max(0.0, tokens)
+        return 0.0 if self._pause.until > now else max(0.0, tokens)
 
     def _wait(self, now: float) -> float:
         """Fill the bucket, and tell how long it takes until a request may be sent."""
         self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
         missing = max(0.0, 1 - self._tokens)
-        return max(missing / self.rate, self._paused_until - now)
+        return max(missing / self.rate, self._pause.until - now)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from imagesources.hubs.budget import Pause
 from imagesources.hubs.hub import HubConnection, HubKey, hub_name
 from imagesources.hubs.trouble import Trouble
 from imagesources.platform.client import PlatformClient
@@ -60,6 +61,12 @@ class HubDirectory:
     retired: set[asyncio.Task[None]] = field(default_factory=set)
     """Each closes a client that a request may still be using: a while later, or when all ends."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    pauses: dict[tuple[str, str], Pause] = field(default_factory=dict)
+    """By place: what it has asked for holds for every connection to it, also those to come."""
+
+    def pause_of(self, place: tuple[str, str]) -> Pause:
+        """Find the pause that a place (url and hub id) has asked for."""
+        return self.pauses.setdefault(place, Pause())
 
     def connect(self, key: HubKey, resource: Hub, connection: HubConnection) -> None:
         """Use this connection from now on; the same place keeps what is known of its sources."""
@@ -103,7 +110,7 @@ class HubDirectory:
         """Find the connection for a source of a namespace, or say why there is none."""
         kind, _, name = key = self.resolve(namespace, ref)
         if kind == "ClusterHub" and not self.clusterwide:
-            message = f"this operator serves namespaces only and reads no ClusterHub; use a Hub instead of {name}"
+            message = f"spec.hubRef names ClusterHub {name}; this operator serves namespaces and reads none: name a Hub"
             return Trouble(Reason.CLUSTER_HUB_UNAVAILABLE, message)
         entry = self.entries.get(key)
         if entry is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from random import uniform
 from typing import TypeVar
 
@@ -33,6 +34,11 @@ CAPABILITY_OF = {
 }
 """The capability that each operation needs (the description names it in each)."""
 
+Check = Callable[[], Awaitable[None]]
+"""Awaited right before a request is sent, after every wait for leave to send it; raises to keep it back."""
+
+_CHECK: ContextVar[Check | None] = ContextVar("check", default=None)
+
 HubKey = tuple[str, str, str]
 """Kind, namespace (empty for a ClusterHub) and name."""
 
@@ -50,12 +56,20 @@ class HubConnection:
         pin: the place; sources keep it for life.
         spec: what the hub is allowed to do.
         client: the platform.
-        budget: how often it may be called; the client asks it before each request.
+        budget: how often it may be called.
         settings: page size and delays.
+        fence: awaited before each request: only the operator that leads may send one.
     """
 
     def __init__(
-        self, key: HubKey, pin: Pin, spec: HubSpec, client: PlatformClient, budget: CallBudget, settings: Settings
+        self,
+        key: HubKey,
+        pin: Pin,
+        spec: HubSpec,
+        client: PlatformClient,
+        budget: CallBudget,
+        settings: Settings,
+        fence: Check | None = None,
     ) -> None:
         self.key = key
         self.pin = pin
@@ -68,6 +82,7 @@ class HubConnection:
         self.capabilities: dict[str, str | None] = {}
         """What was learned of the key's capabilities: None means granted, else the operation that was refused."""
         self._settings = settings
+        self._fence = fence
         self._probe = asyncio.Event()
 
     def take_over(self, old: "HubConnection") -> None:
@@ -89,17 +104,36 @@ class HubConnection:
         if code == "ok":
             self.capabilities[CAPABILITY_OF[operation]] = None
 
-    async def call(self, operation: Callable[[PlatformClient], Awaitable[_T]]) -> _T:
+    async def leave(self) -> None:
+        """Wait until a request may be sent, which may take an hour; the client does so before each.
+
+        Raises:
+            NotSent: the connection was replaced meanwhile.
+        """
+        await self.budget.take()
+        if check := _CHECK.get():
+            await check()
+        if self._fence:
+            await self._fence()
+
+    async def call(self, operation: Callable[[PlatformClient], Awaitable[_T]], check: Check | None = None) -> _T:
         """Make one call.
+
+        Args:
+            operation: what to ask of the client.
+            check: makes sure, once it may be sent, that it still is to be; what it raises is raised.
 
         Raises:
             PlatformError: after the hub has learned from it.
         """
+        token = _CHECK.set(check)
         try:
             return await operation(self.client)
         except PlatformError as error:
             self._learn(error)
             raise
+        finally:
+            _CHECK.reset(token)
 
     async def with_identifier(self, identifier: str) -> tuple[Source, ...]:
         """Ask the platform which sources carry an identifier, lowest id first."""

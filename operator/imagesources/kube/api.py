@@ -10,6 +10,7 @@ from kubernetes.aio import client
 from kubernetes.aio.client.exceptions import ApiException
 
 from imagesources.kube.credentials import MANAGER, read_configuration
+from imagesources.platform.transport import no_connection
 from imagesources.reconcile.ports import Conflict, KubernetesError, Secret, Vanished
 from imagesources.resources import ALLOWED_HOSTS_ANNOTATION, CREDENTIALS_LABEL, GROUP, VERSION
 from imagesources.telemetry import tracing
@@ -19,6 +20,8 @@ Json = dict[str, Any]
 
 _PAGE = 500
 _TIMEOUT = 30.0
+_LONGEST_WAIT = 300.0
+"""Seconds of the longest wait that the apiserver may ask for."""
 _MERGE_PATCH = "application/merge-patch+json"
 _COORDINATION = ("coordination.k8s.io", "v1")
 _CODES = {Conflict: "conflict", Vanished: "gone", KubernetesError: "failed"}
@@ -50,8 +53,17 @@ class KubernetesApi:
 
     @classmethod
     async def connect(cls, kubeconfig: str | None) -> Self:
-        """Connect with a kubeconfig, or with the Pod's service account. Does no request yet."""
+        """Connect with a kubeconfig, or with the Pod's service account. Does no request yet.
+
+        Raises:
+            NoClusterError: there is neither, or it cannot be used.
+        """
         return cls(await read_configuration(kubeconfig))
+
+    @property
+    def server(self) -> str:
+        """Name the apiserver: scheme, host and port."""
+        return str(self._client.configuration.host)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -195,6 +207,23 @@ async def _answer(request: Awaitable[object]) -> Any:  # noqa: ANN401 - what the
         return await request
     except ApiException as error:
         kind = {404: Vanished, 409: Conflict}.get(error.status or 0, KubernetesError)
-        raise kind(f"{error.status} {error.reason}") from None  # the exception shows the body, which may hold values
+        wait = _retry_after(error)
+        raise kind(f"{error.status} {error.reason}", wait) from None  # the exception shows the body, and its values
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise KubernetesError(type(error).__name__) from None
+        raise unanswered(error) from None
+
+
+def _retry_after(error: ApiException) -> float:
+    """Read for how many seconds the apiserver asks to be left alone (RFC 9110, 10.2.3; it never sends a date)."""
+    text = (error.headers or {}).get("Retry-After", "")
+    return min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0
+
+
+def unanswered(error: Exception) -> KubernetesError:
+    """Say in words of ours why a request got no answer."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return KubernetesError(f"{error.host}:{error.port} cannot be reached ({no_connection(error)})")
+        case TimeoutError():
+            return KubernetesError("no answer in time")
+    return KubernetesError(f"the connection broke ({type(error).__name__})")

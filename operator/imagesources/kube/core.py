@@ -8,9 +8,10 @@ from imagesources.hubs.hub import HubKey
 from imagesources.kube.api import Fence, Json, KubernetesApi, unfenced
 from imagesources.kube.cache import Cache
 from imagesources.kube.handlers import Handlers
-from imagesources.kube.hubs import Embedded, HubController
+from imagesources.kube.hubs import HubController
 from imagesources.kube.lists import Lists
 from imagesources.kube.port import KubernetesPort
+from imagesources.kube.reach import Embedded
 from imagesources.kube.recorder import Recorder
 from imagesources.kube.selector import Selector
 from imagesources.platform.client import PlatformClient
@@ -61,7 +62,7 @@ class Core:
         )
         self.hubs = HubController(
             api, self.cache, self.directory, settings, embedded, make_client=make_client, wall_clock=wall_clock,
-            shard=settings.shard_selector or "all", fence=fence, keeps=keeps,
+            shard=settings.shard_selector or "all", fence=fence, keeps=keeps, tell=recorder.tell,
         )  # fmt: skip
         self.port = KubernetesPort(
             api,

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from imagesources.hubs.backoff import growing
+from imagesources.hubs.hub import HubKey, hub_name
 from imagesources.kube.api import Json, KubernetesApi
 from imagesources.reconcile.ports import Conflict, KubernetesError
 from imagesources.resources import API_VERSION
@@ -62,6 +63,31 @@ class DefaultHub:
             raise HubFileError(f"{path}: spec: a hub is either platform (url, hubId, apiKeyFrom) or embedded: {{}}")
         return cls(namespace, content["spec"])
 
+    @property
+    def key(self) -> HubKey:
+        """Name it among all hubs."""
+        return (Hub if self.namespace else ClusterHub).__name__, self.namespace, _NAME
+
+    def differing(self, hub: Hub) -> list[str]:
+        """Find the fields that the file has and that are otherwise in the Hub that there is."""
+        wanted = type(hub.spec).model_validate(self.spec)
+        return [
+            f"spec.{type(wanted).model_fields[name].alias or name}"
+            for name in sorted(wanted.model_fields_set)
+            if getattr(wanted, name) != getattr(hub.spec, name)
+        ]
+
+    def compare(self, hub: Hub) -> None:
+        """Say in the log where the Hub that there is is not that of the file."""
+        if fields := self.differing(hub):
+            log.warning(
+                "the %s %s differs from the installation's in %s; it stays as it is, change it with kubectl",
+                self.key[0],
+                _NAME,
+                ", ".join(fields),
+                extra={"hub": hub_name(self.key)},
+            )
+
     async def create(self, api: KubernetesApi, seen: Callable[[Json], None]) -> bool:
         """Create it, unless there is one; tells whether there is one now, and tells ``seen`` of a new one."""
         kind = Hub if self.namespace else ClusterHub
@@ -73,7 +99,8 @@ class DefaultHub:
         except Conflict:
             log.info("there is a %s %s; it stays as it is", kind.__name__, _NAME)
         except KubernetesError as error:
-            log.error("the %s %s could not be created: %s; it is tried again", kind.__name__, _NAME, error)
+            message = "the %s %s could not be created, as the Kubernetes API failed: %s; it is tried again"
+            log.error(message, kind.__name__, _NAME, error)
             return False
         return True
 

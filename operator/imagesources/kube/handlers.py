@@ -111,7 +111,8 @@ class Handlers:
         key = (metadata["namespace"], metadata["name"])
         version = (metadata["uid"], metadata["resourceVersion"])
         if gone or not is_labelled(metadata.get("labels", {})):
-            self.cache.secrets.pop(key, None)
+            if self.cache.secrets.pop(key, None):
+                self._add(self.cache.naming(key))
         elif self.cache.secrets.get(key) != version:
             self.cache.secrets[key] = version
             self._add(self.cache.naming(key))

@@ -1,7 +1,9 @@
 """What the probes are told: whether this process still works, however the platform and the apiserver are."""
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -13,6 +15,18 @@ from imagesources.reconcile.queue import WorkQueue
 from imagesources.settings import Settings
 
 _SCRAPE_SECONDS = 10.0
+
+
+def _alive() -> Answer:
+    return text(HTTPStatus.OK, "ok")
+
+
+def _not_synced() -> Answer:
+    return text(HTTPStatus.SERVICE_UNAVAILABLE, "not synced yet")
+
+
+STARTING: Final[Mapping[str, Page]] = {"/livez": _alive, "/readyz": _not_synced, "/metrics": _not_synced}
+"""What is served until there is something to tell the health of."""
 
 
 class Health:
@@ -48,7 +62,7 @@ class Health:
 
     def _livez(self) -> Answer:
         trouble = self._trouble()
-        return text(HTTPStatus.INTERNAL_SERVER_ERROR, trouble) if trouble else text(HTTPStatus.OK, "ok")
+        return text(HTTPStatus.INTERNAL_SERVER_ERROR, trouble) if trouble else _alive()
 
     def _trouble(self) -> str:
         limit, watch = self._settings.loop_limit, self.watch
@@ -63,7 +77,7 @@ class Health:
         return ""
 
     def _readyz(self) -> Answer:
-        return text(HTTPStatus.OK, "ok") if self.synced else text(HTTPStatus.SERVICE_UNAVAILABLE, "not synced yet")
+        return text(HTTPStatus.OK, "ok") if self.synced else _not_synced()
 
     def _metrics(self) -> Answer:
         """Give the metrics, read in the operator's loop, which changes what they are read from."""

@@ -1,6 +1,6 @@
 """What a Hub says about itself. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,8 +9,9 @@ from imagesources.hubs.directory import Entry
 from imagesources.hubs.hub import CAPABILITY_OF, HubConnection
 from imagesources.hubs.trouble import Trouble
 from imagesources.platform.models import Source, SourceState
+from imagesources.reconcile.ports import Happening
 from imagesources.resources import MARKER_PREFIX
-from imagesources.resources.conditions import Condition, ConditionType, Reason
+from imagesources.resources.conditions import Condition, ConditionType, Reason, counted
 from imagesources.resources.hub import Capability, Counted, CountedSource, Hub, HubStatus, SourceCounts
 from imagesources.resources.imagesource import ImageSource
 
@@ -74,8 +75,16 @@ def counted_of(note: Note, release: str, zero: datetime) -> Counted:
     def moment(at: float) -> datetime:
         return zero + timedelta(seconds=round(at))
 
-    sources = tuple(CountedSource(id=name, at=moment(at)) for name, at in note.touched.items())
-    return Counted(sources=sources, others=note.others, at=moment(note.at), release=release)
+    def sources(times: Mapping[str, float]) -> tuple[CountedSource, ...]:
+        return tuple(CountedSource(id=name, at=moment(at)) for name, at in times.items())
+
+    return Counted(
+        sources=sources(note.touched),
+        vanished=sources(note.vanished) or None,
+        others=note.others,
+        at=moment(note.at),
+        release=release,
+    )
 
 
 def note_of(counted: Counted, zero: datetime) -> Note:
@@ -84,18 +93,21 @@ def note_of(counted: Counted, zero: datetime) -> Note:
     def moment(at: datetime) -> float:
         return (at - zero).total_seconds()
 
-    return Note({source.id: moment(source.at) for source in counted.sources}, counted.others, moment(counted.at))
+    def times(sources: Iterable[CountedSource]) -> dict[str, float]:
+        return {source.id: moment(source.at) for source in sources}
+
+    return Note(times(counted.sources), times(counted.vanished or ()), counted.others, moment(counted.at))
 
 
 def _ready(resource: Hub, entry: Entry, pinned: int, now: datetime) -> Condition:
     trouble = trouble_of_entry(entry)
     if trouble is None and entry.connection and entry.connection.brake.message:
-        trouble = Trouble(Reason.BRAKED, entry.connection.brake.message)
+        trouble = Trouble(Reason.BRAKED, entry.connection.brake.message + _other_token(resource))
     message = trouble.message if trouble else "the platform answers"
     if resource.metadata.deletion_timestamp and pinned:
-        message = f"deletion waits for {pinned} ImageSources that belong to this hub; {message}"
+        message = f"deletion waits for {counted(pinned, 'ImageSource')} of this hub; {message}"
     status = "False" if trouble else "True"
-    old = next((c for c in resource.status.conditions if c.type == ConditionType.READY), None)
+    old = resource.status.condition(ConditionType.READY)
     return Condition(
         type=ConditionType.READY.value,
         status=status,
@@ -104,6 +116,28 @@ def _ready(resource: Hub, entry: Entry, pinned: int, now: datetime) -> Condition
         last_transition_time=old.last_transition_time if old and old.status == status else now,
         observed_generation=resource.metadata.generation,
     )
+
+
+def _other_token(resource: Hub) -> str:
+    release = resource.spec.release_brake
+    return f"; spec.releaseBrake is {release}, which is not this token" if release else ""
+
+
+def turn(told: str, status: HubStatus) -> Happening | None:
+    """Tell that a hub has got into trouble, into another, or out of it; None: it is as was told, or not known yet.
+
+    Args:
+        told: the reason of Ready that was told last; empty: none.
+        status: the new status.
+    """
+    ready = status.condition(ConditionType.READY)
+    if ready is None or ready.reason in (told, Reason.PENDING):
+        return None
+    if ready.status != "True":
+        return Happening(ready.reason, "Connect", ready.message, warning=True)
+    if told == Reason.BRAKED:
+        return Happening(ready.reason, "Connect", "the brake is released; writes go on")
+    return Happening(ready.reason, "Connect", "the platform answers again" if told else "the platform answers")
 
 
 def _capabilities(connection: HubConnection) -> tuple[Capability, ...]:
@@ -130,7 +164,7 @@ def _counts(
     seen = [entry.source for entry in connection.inventory.entries.values()]
     live = [source for source in seen if source.state.current is SourceState.LIVE]
     free = [source for source in live if source.id not in claimed]
-    unmanaged = sorted(source.identifier for source in free if not _is_marked(source))
+    unmanaged = sorted(f"{source.identifier} ({source.id})" for source in free if not _is_marked(source))
     strays = sorted(s.id for s in free if _is_marked(s) and s.identifier.removeprefix(MARKER_PREFIX) not in uids)
     return SourceCounts(
         pinned=len(pinned),
@@ -148,4 +182,5 @@ def _is_marked(source: Source) -> bool:
 
 
 def _is_ready(resource: ImageSource) -> bool:
-    return any(c.type == ConditionType.READY and c.status == "True" for c in resource.status.conditions)
+    ready = resource.status.condition(ConditionType.READY)
+    return ready is not None and ready.status == "True"

@@ -1,7 +1,8 @@
 """Hubs and ClusterHubs: each becomes a connection, and says in its status how that goes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,36 +10,24 @@ from typing import Any
 from imagesources.hubs.budget import CallBudget
 from imagesources.hubs.directory import Entry, HubDirectory
 from imagesources.hubs.hub import HubConnection, HubKey, hub_name
-from imagesources.hubs.trouble import Trouble
 from imagesources.kube.api import Fence, KubernetesApi, unfenced
 from imagesources.kube.cache import Cache, version_of
-from imagesources.kube.hub_status import counted_of, describe, note_of
+from imagesources.kube.hub_status import counted_of, describe, note_of, turn
 from imagesources.kube.port import merge_patch
+from imagesources.kube.reach import Embedded, UnusableHubError, how_to_reach, secret_of
 from imagesources.kube.uninstall import needs_operator
-from imagesources.platform.client import Connection, HostPolicy, PlatformClient
+from imagesources.platform.client import PlatformClient
 from imagesources.reconcile.engine import Next, utc_now
-from imagesources.reconcile.hosts import host_of
 from imagesources.reconcile.observe import pin_of
-from imagesources.reconcile.ports import KubernetesError, Vanished
-from imagesources.resources import CREDENTIALS_LABEL, HUB_FINALIZER
+from imagesources.reconcile.ports import Happening, KubernetesError, Vanished
+from imagesources.resources import HUB_FINALIZER
 from imagesources.resources.base import UnreadableError
-from imagesources.resources.conditions import Reason
+from imagesources.resources.conditions import ConditionType, Reason
 from imagesources.resources.hub import Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import Pin
 from imagesources.settings import Settings
 from imagesources.telemetry import log, tracing
-
-Embedded = Callable[[str], Awaitable[tuple[Connection, str]]]
-"""Opens a hub of the embedded platform by name: its connection, and the platform's instance id."""
-
-
-class UnusableHubError(Exception):
-    """A hub cannot be connected."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.trouble = Trouble(reason, message)
 
 
 @dataclass(slots=True)
@@ -59,6 +48,8 @@ class HubController:
         noting: held while that is written.
         fence: awaited before each request to the platform.
         keeps: whether this operator writes the status of Hubs and holds them; of several shards one does.
+        tell: records an Event about a Hub.
+        told: the reason of each Hub's Ready that was told last, by this operator or one before.
     """
 
     api: KubernetesApi
@@ -74,6 +65,8 @@ class HubController:
     noting: asyncio.Lock = field(default_factory=asyncio.Lock)
     fence: Fence = unfenced
     keeps: Callable[[], bool] = lambda: True
+    tell: Callable[[Hub, Happening], None] = lambda _hub, _happening: None
+    told: dict[HubKey, str] = field(default_factory=dict)
 
     async def reconcile(self, key: HubKey) -> Next:
         """Connect a hub as its resource says, and write its status."""
@@ -90,7 +83,8 @@ class HubController:
                 elif key in self.hubs:
                     await self._report_brake(key, resource)
         except KubernetesError as error:
-            log.warning("a hub could not be looked after: %s", error, extra={"hub": hub_name(key)})
+            message = "a hub could not be looked after, as the Kubernetes API failed: %s"
+            log.warning(message, error, extra={"hub": hub_name(key)})
             return Next(self.settings.retry_first)
         if key not in self.hubs:
             self._forget(key)  # it went meanwhile
@@ -101,6 +95,7 @@ class HubController:
         """A Hub is gone: nothing is done through it any more."""
         self.hubs.pop(key, None)
         self.connected.pop(key, None)
+        self.told.pop(key, None)
         self.directory.remove(key)
 
     def _has_a_key(self, key: HubKey) -> bool:
@@ -124,91 +119,39 @@ class HubController:
 
     def using_secret(self, namespace: str, name: str) -> list[HubKey]:
         """Find the hubs whose API key is in a Secret."""
-        return [key for key, hub in self.hubs.items() if self._secret_of(key, hub) == (namespace, name)]
-
-    def _secret_of(self, key: HubKey, hub: Hub) -> tuple[str, str] | None:
-        if hub.spec.platform is None:
-            return None
-        return key[1] or self.settings.operator_namespace, hub.spec.platform.api_key_from.secret_key_ref.name
+        return [key for key, hub in self.hubs.items() if secret_of(key, hub, self.settings) == (namespace, name)]
 
     async def _connect(self, key: HubKey, resource: Hub) -> None:
         try:
-            connection, pinned_url, policy, made_of = await self.how_to_reach(key, resource)
+            reach = await how_to_reach(key, resource, self.api, self.settings, self.embedded)
         except UnusableHubError as error:
             entry = self.directory.entries.get(key)
             self.connected.pop(key, None)
             if entry is None or entry.trouble != error.trouble:
                 self.directory.disconnect(key, resource, error.trouble)
             return
-        made_of = (resource.spec, made_of)
+        made_of = (resource.spec, reach.made_of)
         if self.connected.get(key) == made_of:
             self._share_brake(key, resource)
             return
         kind, _, name = key
-        pin = Pin(kind=kind, name=name, uid=resource.metadata.uid, hub_id=connection.hub_id, url=pinned_url)
+        pin = Pin(kind=kind, name=name, uid=resource.metadata.uid, hub_id=reach.connection.hub_id, url=reach.pinned_url)
         limit = resource.spec.rate_limit
-        budget = CallBudget(limit.requests_per_second, limit.burst)
+        budget = CallBudget(limit.requests_per_second, limit.burst, self.directory.pause_of(pin.place))
         hub: HubConnection
         client = self.make_client(
-            connection,
-            policy,
+            reach.connection,
+            reach.policy,
             on_call=lambda *heard: hub.heard(*heard),  # noqa: PLW0108 - the hub is made of the client
-            before_call=lambda: self._permission(budget),
+            before_call=lambda: hub.leave(),  # noqa: PLW0108 - likewise
         )
-        hub = HubConnection(key, pin, resource.spec, client, budget, self.settings)
+        hub = HubConnection(key, pin, resource.spec, client, budget, self.settings, self.fence)
         hub.brake.restore(resource.status.brake, resource.spec.release_brake)
         counted = (resource.status.counted or {}).get(self.shard)
         if counted and counted.release == (resource.spec.release_brake or ""):
             hub.brake.inherit(note_of(counted, self._zero()))
         self.connected[key] = made_of
         self.directory.connect(key, resource, hub)
-
-    async def _permission(self, budget: CallBudget) -> None:
-        await budget.take()
-        await self.fence()
-
-    async def how_to_reach(self, key: HubKey, resource: Hub) -> tuple[Connection, str, HostPolicy, object]:
-        """Find out how to reach a hub: its connection, the URL that sources are pinned to, the hosts allowed."""
-        platform = resource.spec.platform
-        if platform is None:
-            return await self._open_embedded(key)
-        url = platform.url.rstrip("/")
-        policy = HostPolicy(allow_hosts=self.settings.allow_hosts, allow_http=self.settings.allow_http)
-        if objection := policy.objection(url):
-            raise UnusableHubError(Reason.HOST_NOT_ALLOWED, f"spec.platform.url: {objection}")
-        value, version = await self._api_key(key, resource)
-        return Connection(url, platform.hub_id, value), url, policy, version
-
-    async def _open_embedded(self, key: HubKey) -> tuple[Connection, str, HostPolicy, object]:
-        if self.embedded is None:
-            message = (
-                "spec.embedded: this operator runs without an embedded platform; start it with --embedded-database"
-            )
-            raise UnusableHubError(Reason.HUB_NOT_FOUND, message)
-        connection, instance = await self.embedded("/".join(key))
-        policy = HostPolicy(allow_hosts=(connection.url.split("//")[1],), allow_http=True)
-        return connection, f"embedded:{instance}", policy, connection.api_key
-
-    async def _api_key(self, key: HubKey, resource: Hub) -> tuple[str, object]:
-        namespace, name = self._secret_of(key, resource) or ("", "")
-        assert resource.spec.platform  # noqa: S101 - the caller's case
-        wanted = resource.spec.platform.api_key_from.secret_key_ref.key
-        path = "spec.platform.apiKeyFrom.secretKeyRef"
-        secret = await self.api.read_secret(namespace, name)
-        if secret is None:
-            message = f"{path}: Secret {name} does not exist in namespace {namespace}; create it"
-            raise UnusableHubError(Reason.CREDENTIALS_MISSING, message)
-        if not secret.labelled:
-            message = f'{path}: Secret {name} is not labelled {CREDENTIALS_LABEL}: "true"; label it'
-            raise UnusableHubError(Reason.CREDENTIALS_MISSING, message)
-        if objection := secret.objection(name, host_of(resource.spec.platform.url)):
-            message = f"{path}: {objection}; correct spec.platform.url, or have the Secret's owner add the host"
-            raise UnusableHubError(Reason.SECRET_NOT_FOR_HOST, message)
-        value = secret.values.get(wanted, "").strip()
-        if not value:
-            message = f"{path}: Secret {name} has no key {wanted}, or it is empty; add it"
-            raise UnusableHubError(Reason.CREDENTIALS_MISSING, message)
-        return value, (secret.uid, secret.resource_version)
 
     async def note(self, key: HubKey) -> None:
         """Write what a brake has counted where the Hub's status does not say it yet.
@@ -237,11 +180,23 @@ class HubController:
         entry = self.directory.entries.get(key)
         if entry is None:
             return  # gone meanwhile
+        ready = resource.status.condition(ConditionType.READY)
+        told = self.told.setdefault(key, ready.reason if ready else "")
         there = self._at(resource, entry)
         status = describe(resource, entry, self._own(key, there), there, self.cache.keys, self.wall_clock())
         if status != resource.status:
             difference = merge_patch(resource.status.to_json(), status.to_json())
             await self._write(key, resource, {"status": difference}, status=True)
+        if happening := turn(told, status):
+            self._tell(key, resource, happening)
+
+    def _tell(self, key: HubKey, resource: Hub, happening: Happening) -> None:
+        """Tell people, once for all sources of the hub."""
+        self.told[key] = happening.reason
+        self.tell(resource, happening)
+        level = logging.WARNING if happening.warning else logging.INFO
+        name, about = hub_name(key), {"hub": hub_name(key), "reason": happening.reason}
+        log.log(level, "%s %s: %s: %s", key[0], name, happening.reason, happening.note, extra=about)
 
     def _share_brake(self, key: HubKey, resource: Hub) -> None:
         """Stop as well when another shard has engaged its brake, unless that is released by now."""

@@ -8,6 +8,7 @@ clocks that only go forward, so that between the two there is always a third of 
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 from random import uniform
 from typing import Any, Final
@@ -53,9 +54,9 @@ class Lease:
         self._seen = ("", 0.0)
         """The newest version of the Lease that was seen, and when it was seen first."""
         self._holder: str | None = None
-        self._written: Json = {}
         self._acquired = ""
         self._renewing: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
 
     @property
     def held(self) -> bool:
@@ -81,25 +82,38 @@ class Lease:
 
     async def release(self) -> None:
         """Let another take the lease at once; call it when nothing is written any more."""
-        if self._renewing:
-            self._renewing.cancel()
-            await asyncio.wait({self._renewing})
+        await self._end_renewals()
         if not self.held:
             return
         self._held_until = float("-inf")
-        free = {**self._written["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
-                await self._api.write_lease(self._namespace, self._written | {"spec": free})
+                await self._free()
             log.info("%s has released the lease %s", self._identity, self.name)
         except (KubernetesError, TimeoutError) as error:
             log.warning("the lease %s could not be released: %s", self.name, str(error) or "no answer in time")
 
+    async def _end_renewals(self) -> None:
+        """A renewal under way comes to its end first: what the lease then is cannot be told otherwise."""
+        self._ending.set()
+        if self._renewing:
+            await asyncio.wait({self._renewing}, timeout=_RELEASE_SECONDS)
+            self._renewing.cancel()
+            await asyncio.wait({self._renewing})
+
+    async def _free(self) -> None:
+        found = await self._read()
+        spec = found.get("spec", {})
+        if spec.get("holderIdentity") == self._identity:
+            free = {**spec, "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+            await self._api.write_lease(self._namespace, found | {"spec": free})
+
     async def _renew(self) -> None:
-        while self.held:
-            left = self._held_until - _clock()
-            await asyncio.sleep(min(self._seconds * RENEWS_EVERY, left))
-            if self.held:
+        while self.held and not self._ending.is_set():
+            pause = min(self._seconds * RENEWS_EVERY, self._held_until - _clock())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), pause)
+            if self.held and not self._ending.is_set():
                 await self._try()
 
     async def _try(self) -> bool:
@@ -112,7 +126,7 @@ class Lease:
                 if not self._may_take(found):
                     self._held_until = float("-inf")
                     return False
-                self._written = await self._api.write_lease(self._namespace, self._taken(found))
+                await self._api.write_lease(self._namespace, self._taken(found))
         except Conflict:
             return False
         except (KubernetesError, TimeoutError) as error:

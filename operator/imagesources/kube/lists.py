@@ -40,7 +40,7 @@ class Lists:
                 break
             except KubernetesError as error:
                 hint = "; are the CRDs of crds/ installed?" if isinstance(error, Vanished) else ""
-                log.warning("the resources cannot be listed yet: %s%s", error, hint)
+                log.warning("the Kubernetes API does not list the resources yet: %s%s", error, hint)
                 await asyncio.sleep(uniform(0.5, 1) * growing(failures, 1.0, 30.0))  # noqa: S311 - jitter, not a secret
 
     async def keep_clean(self) -> None:
@@ -50,7 +50,7 @@ class Lists:
             try:
                 await self._drop_vanished()
             except KubernetesError as error:
-                log.warning("the cache could not be cleaned: %s", error)
+                log.warning("the cache could not be cleaned, as the Kubernetes API failed: %s", error)
 
     async def _read_once(self) -> None:
         if not self.settings.namespaces:

@@ -50,6 +50,13 @@ class KubernetesPort:
         """Read a resource from the cache."""
         return self._cache.resources.get(key)
 
+    async def confirm(self, resource: ImageSource) -> None:
+        """Make sure by a live read that a resource is still the one that is known, of the same generation."""
+        live = await self._refresh(resource)
+        known = resource.metadata
+        if (live.metadata.uid, live.metadata.generation) != (known.uid, known.generation):
+            raise Conflict("it was edited meanwhile")
+
     def claimants(self, source_id: str) -> Iterable[ImageSource]:
         """Find the resources whose status claims a source."""
         return self._cache.claimants(source_id)
@@ -59,8 +66,11 @@ class KubernetesPort:
         return self._cache.secrets.get((namespace, name))
 
     async def read_secret(self, namespace: str, name: str) -> Secret | None:
-        """Read a Secret from the apiserver."""
-        return await self._api.read_secret(namespace, name)
+        """Read a Secret from the apiserver; one that the watch has not told of yet is known from then on."""
+        secret = await self._api.read_secret(namespace, name)
+        if secret and secret.labelled:
+            self._cache.secrets.setdefault((namespace, name), (secret.uid, secret.resource_version))
+        return secret
 
     async def intend(self, resource: ImageSource, pin: Pin) -> None:
         """Write finalizer and pin in one."""
@@ -126,7 +136,7 @@ class KubernetesPort:
             if held and (held["metadata"]["uid"] != uid or self._is_known(uid, resource.key)):
                 self._on_held(held)
 
-    async def _refresh(self, resource: ImageSource) -> None:
+    async def _refresh(self, resource: ImageSource) -> ImageSource:
         try:
             live = ImageSource.read(await self._api.get(ImageSource.plural, *resource.key))
         except Vanished:
@@ -137,6 +147,7 @@ class KubernetesPort:
         if live.metadata.uid != resource.metadata.uid:
             self._gone(resource)
         self._cache.put(live)
+        return live
 
     def _gone(self, resource: ImageSource) -> None:
         """Forget a resource, unless another of its name is known by now."""

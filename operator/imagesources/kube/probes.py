@@ -24,6 +24,10 @@ BEAT = 1.0
 _POLL = 0.1
 
 
+class ListenError(Exception):
+    """An address cannot be listened on; says why, and what to do."""
+
+
 class Pulse:
     """The newest sign of life of an event loop; read it from any thread."""
 
@@ -57,11 +61,14 @@ def serving(listen: str, pages: Mapping[str, Page]) -> Iterator[str]:
         The address, such as ``http://127.0.0.1:8090``.
 
     Raises:
-        OSError: the address cannot be listened on.
+        ListenError: the address cannot be listened on.
     """
     host, _, port = listen.rpartition(":")
     kind = _Server6 if ":" in host else _Server
-    server = kind((host.strip("[]"), int(port)), _Handler)
+    try:
+        server = kind((host.strip("[]"), int(port)), _Handler)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {listen} ({error.strerror}); give another address with --listen") from None
     server.set_app(_application(pages))
     thread = Thread(target=server.serve_forever, args=(_POLL,), name="probes", daemon=True)
     thread.start()

@@ -10,12 +10,16 @@ from uuid import uuid4
 from imagesources.kube.api import KubernetesApi
 from imagesources.reconcile.ports import Happening, KubernetesError
 from imagesources.resources import API_VERSION, GROUP
+from imagesources.resources.hub import Hub
 from imagesources.resources.imagesource import ImageSource
 from imagesources.telemetry import log
 from imagesources.telemetry.metrics import EVENTS_DROPPED
 
 _WAITING = 1000
 """Events that may wait to be written."""
+
+_OF_THE_CLUSTER = "default"
+"""The namespace of Events about what is in none; the apiserver takes them in no other."""
 
 
 class Recorder:
@@ -26,12 +30,13 @@ class Recorder:
         self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(_WAITING)
         self._instance = os.environ.get("POD_NAME") or socket.gethostname()
 
-    def tell(self, resource: ImageSource, happening: Happening) -> None:
+    def tell(self, resource: ImageSource | Hub, happening: Happening) -> None:
         """Record that something happened to a resource."""
         if self._queue.full():
             EVENTS_DROPPED.inc()
         else:
-            self._queue.put_nowait((resource.metadata.namespace, self._event(resource, happening)))
+            event = self._event(resource, happening)
+            self._queue.put_nowait((event["metadata"]["namespace"], event))
 
     async def run(self) -> None:
         """Write what is told, for ever."""
@@ -53,10 +58,11 @@ class Recorder:
         except TimeoutError:
             return
 
-    def _event(self, resource: ImageSource, happening: Happening) -> dict[str, Any]:
+    def _event(self, resource: ImageSource | Hub, happening: Happening) -> dict[str, Any]:
         name, namespace = resource.metadata.name, resource.metadata.namespace
+        place = {"namespace": namespace} if namespace else {}
         return {
-            "metadata": {"name": f"{name[:200]}.{uuid4().hex[:16]}", "namespace": namespace},
+            "metadata": {"name": f"{name[:200]}.{uuid4().hex[:16]}", "namespace": namespace or _OF_THE_CLUSTER},
             "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "type": "Warning" if happening.warning else "Normal",
             "reason": happening.reason,
@@ -66,9 +72,9 @@ class Recorder:
             "reportingInstance": self._instance[:128],
             "regarding": {
                 "apiVersion": API_VERSION,
-                "kind": "ImageSource",
+                "kind": type(resource).__name__,
                 "name": name,
-                "namespace": namespace,
+                **place,
                 "uid": resource.metadata.uid,
                 "resourceVersion": resource.metadata.resource_version,
             },

@@ -50,18 +50,19 @@ class Leaving:
         found = [ImageSource.read(body) async for body in self._list(ImageSource.plural)]
         return [resource for resource in found if needs_operator(resource)]
 
-    async def let_go(self) -> int:
-        """Let all ImageSources go; returns how many those were. Their sources on the platform stay as they are."""
-        done = set()
+    async def let_go(self) -> AsyncIterator[ImageSource]:
+        """Let all ImageSources go, and tell of each as it was; their sources on the platform stay as they are.
+
+        One that comes back meanwhile is let go, and told of, again.
+        """
         for _ in range(_ROUNDS):
             waiting = await self.waiting()
             if not waiting:
                 break
             for resource in waiting:
                 await self._let_go(resource)
-                done.add(resource.metadata.uid)
+                yield resource
             await asyncio.sleep(_PAUSE)
-        return len(done)
 
     async def release_hubs(self) -> None:
         """Take the finalizers of Hubs and ClusterHubs away, once no source needs them."""

@@ -1,8 +1,10 @@
 """What the operations of all resources share: one request per call, an answer that is checked, lists page by page.
 
-Every method raises the three kinds of ``imagesources.platform.errors`` and nothing else. Nothing is retried here:
-whether a call may be repeated depends on what it was for, and the caller knows that. Answers are checked before they
-are believed: a document that does not fit, names another id or belongs to another hub counts as no answer.
+Every method raises the three kinds of ``imagesources.platform.errors`` and nothing else. Nothing is retried here, not
+even a read: whether a call may be repeated depends on what it was for, and when on what else is asked of the hub (its
+budget, its Retry-After, retries being a tenth of all calls at most); the caller knows both. A connection that the
+platform closed while it was idle is replaced before anything is sent, and needs no retry. Answers are checked before
+they are believed: a document that does not fit, names another id or belongs to another hub counts as no answer.
 """
 
 import re
@@ -14,7 +16,7 @@ from pydantic import ValidationError
 
 from imagesources.platform.errors import NotSent, Unanswered
 from imagesources.platform.hosts import HostPolicy
-from imagesources.platform.models import ApiModel, Json, Resource
+from imagesources.platform.models import ApiModel, Includes, Json, Referring, Resource
 from imagesources.platform.transport import Connection, Limits, OnCall, Transport
 
 BeforeCall = Callable[[], Awaitable[None]]
@@ -87,7 +89,10 @@ class Calls:
         if self._before_call:
             await self._before_call()
         given = [(name, value) for name, value in query if value is not None]
-        return await self._transport.call(operation, method, path, query=given, body=body)
+        document = await self._transport.call(operation, method, path, query=given, body=body)
+        if "include" not in dict(given):
+            document.pop("includes", None)  # not asked for, so not looked at
+        return document
 
     async def _ask(self, operation: str, method: str, path: str, *, query: Query = (), body: Json | None = None) -> Any:  # noqa: ANN401 - any JSON
         """Sends one request and returns the data that answers it."""
@@ -98,10 +103,7 @@ class Calls:
     ) -> tuple[_Resource, ...]:
         """Returns one page, from 1; shorter than the page size: it is the last."""
         page: Query = [("page[size]", str(order.get("page_size", PAGE_SIZE))), ("page[number]", str(number))]
-        data = await self._ask(operation, "GET", path, query=[*query, *page])
-        if not isinstance(data, list):
-            raise Unanswered(operation, "the answer is no list")
-        return tuple(self._own(operation, model, item) for item in data)
+        return self._all(operation, model, await self._call(operation, "GET", path, query=[*query, *page]))
 
     async def _pages(
         self, operation: str, path: str, model: type[_Resource], query: Query, order: Order
@@ -120,14 +122,37 @@ class Calls:
                 break
         raise Unanswered(operation, "the pages of the list do not end")
 
-    def _own(self, operation: str, model: type[_Resource], data: object, asked_id: str | None = None) -> _Resource:
-        """Returns the model of what belongs to our hub and has the id that was asked for, if any."""
-        value = fit(operation, model, data)
-        if value.hub_id != self._hub_id:
-            raise Unanswered(operation, "the answer belongs to another hub")
+    def _all(self, operation: str, model: type[_Resource], document: Json) -> tuple[_Resource, ...]:
+        """Returns the resources of a document, all of them of our hub."""
+        data, includes = document.get("data"), self._includes(operation, document)
+        if not isinstance(data, list):
+            raise Unanswered(operation, "the answer is no list")
+        return tuple(self._own(operation, model, item, includes) for item in data)
+
+    def _one(self, operation: str, model: type[_Resource], document: Json, asked_id: str | None = None) -> _Resource:
+        """Returns the resource of a document, which belongs to our hub and has the id that was asked for, if any."""
+        value = self._own(operation, model, document.get("data"), self._includes(operation, document))
         if asked_id not in (None, value.id):
             raise Unanswered(operation, "the answer has another id than the one asked for")
         return value
+
+    def _own(self, operation: str, model: type[_Resource], data: object, includes: Includes | None) -> _Resource:
+        value = fit(operation, model, data)
+        self._check_hub(operation, value)
+        return value.model_copy(update={"includes": includes}) if includes and isinstance(value, Referring) else value
+
+    def _includes(self, operation: str, document: Json) -> Includes | None:
+        """Returns what the document brings along, all of it of our hub."""
+        if document.get("includes") is None:
+            return None
+        includes = fit(operation, Includes, document["includes"])
+        for resource in (*includes.integrations.values(), *includes.sources.values()):
+            self._check_hub(operation, resource)
+        return includes
+
+    def _check_hub(self, operation: str, resource: Resource) -> None:
+        if resource.hub_id != self._hub_id:
+            raise Unanswered(operation, "the answer belongs to another hub")
 
 
 def fit(operation: str, model: type[_Model], data: object) -> _Model:

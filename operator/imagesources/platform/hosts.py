@@ -50,6 +50,11 @@ def origin_of(url: str) -> URL | None:
     return None if origin.scheme not in ("http", "https") or says_more or target.fragment else origin
 
 
+def is_place(text: str) -> bool:
+    """Tells whether a text is HOST or HOST:PORT, and so can be the place of some URL."""
+    return "*" not in text and origin_of(f"https://{text}") is not None
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback

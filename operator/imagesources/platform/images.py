@@ -3,20 +3,24 @@
 from collections.abc import AsyncIterator, Iterable
 from typing import Literal, Unpack
 
-from imagesources.platform.calls import Calls, Order, fit, path_of, several, sorted_by
+from imagesources.platform.calls import Calls, Order, Query, fit, path_of, several, sorted_by
 from imagesources.platform.models import (
+    About,
     ApiModel,
     Builder,
+    Creator,
     Events,
     JobDescriptor,
     Json,
     ObjectId,
-    Resource,
+    Referring,
     SourceType,
     Standing,
 )
 
 IMAGES = "/v1/images"
+
+ImageInclude = Literal["creators", "stack_builds", "stacks", "sources", "integrations"]
 
 
 class MadeFrom(ApiModel):
@@ -40,19 +44,38 @@ class ImageState(Standing):
     ]
 
 
-class Image(Resource):
-    """One image as the platform sees it (schema ``Image``); its configuration may hold secrets and is not read.
+class ContainersCount(ApiModel):
+    """How many containers run an image, in all, without deleted ones, and by state (``meta=containers_count``)."""
+
+    total: int
+    available: int
+    state: dict[str, int]
+
+
+class ImageMeta(ApiModel):
+    """What is only there when it is asked for (schema ``ImageMeta``)."""
+
+    containers_count: ContainersCount | None = None
+
+
+class Image(Referring):
+    """One image as the platform sees it (schema ``Image``).
+
+    Its configuration and the arguments of its build may hold secrets and are not read.
 
     Attributes:
         size: bytes.
     """
 
     name: str
+    about: About | None = None
     size: int
     source: ImageSourceReference | None = None
     builder: Builder | None = None
+    creator: Creator | None = None
     state: ImageState
     events: Events
+    meta: ImageMeta | None = None
 
 
 class ImageCalls(Calls):
@@ -66,6 +89,8 @@ class ImageCalls(Calls):
         states: Iterable[str] = (),
         source_id: str | None = None,
         source_type: SourceType | None = None,
+        containers_count: bool = False,
+        include: Iterable[ImageInclude] = (),
         **order: Unpack[Order],
     ) -> AsyncIterator[Image]:
         """Yields all images that match, each id once, asking for a page when it is needed.
@@ -76,6 +101,8 @@ class ImageCalls(Calls):
             states: only images in one of these states; none given: all.
             source_id: only images of this source.
             source_type: only images of sources of this type.
+            containers_count: ask for ``meta.containers_count``.
+            include: ask for what the images name, too: ``Image.includes``.
             order: how to list.
         """
         query = [
@@ -85,20 +112,23 @@ class ImageCalls(Calls):
             ("filter[source_id]", source_id),
             ("filter[source_type]", source_type),
             sorted_by(order),
+            *_beside(containers_count, include),
         ]
         async for image in self._pages("getImages", IMAGES, Image, query, order):
             yield image
 
-    async def get_image(self, image_id: str) -> Image:
-        """Returns one image."""
+    async def get_image(
+        self, image_id: str, *, containers_count: bool = False, include: Iterable[ImageInclude] = ()
+    ) -> Image:
+        """Returns one image, with the count of its containers and what it names, if asked for."""
         operation = "getImage"
-        path = path_of(operation, IMAGES, image_id)
-        return self._own(operation, Image, await self._ask(operation, "GET", path), image_id)
+        path, query = path_of(operation, IMAGES, image_id), _beside(containers_count, include)
+        return self._one(operation, Image, await self._call(operation, "GET", path, query=query), image_id)
 
     async def create_image(self, body: Json) -> Image:
         """Makes an image from the source that the body names; an import makes it live."""
         operation = "createImage"
-        return self._own(operation, Image, await self._ask(operation, "POST", IMAGES, body=body))
+        return self._one(operation, Image, await self._call(operation, "POST", IMAGES, body=body))
 
     async def import_image(self, image_id: str) -> JobDescriptor:
         """Asks for an image to be imported and returns the job that does it."""
@@ -111,3 +141,7 @@ class ImageCalls(Calls):
         operation = "deleteImage"
         path = path_of(operation, IMAGES, image_id)
         return fit(operation, JobDescriptor, await self._ask(operation, "DELETE", path))
+
+
+def _beside(containers_count: bool, include: Iterable[str]) -> Query:
+    return [("meta", "containers_count" if containers_count else None), ("include", several(include))]

@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
-from typing import Unpack
+from typing import Literal, Unpack
 
 from imagesources.platform.calls import Calls, Order, path_of, several, sorted_by
-from imagesources.platform.errors import Unanswered
 from imagesources.platform.models import Job
 
 JOBS = "/v1/jobs"
@@ -21,6 +20,7 @@ class JobCalls(Calls):
         states: Iterable[str] = (),
         since: datetime | None = None,
         until: datetime | None = None,
+        include: Iterable[Literal["creators"]] = (),
         **order: Unpack[Order],
     ) -> AsyncIterator[Job]:
         """Yields all jobs that match, each id once, asking for a page when it is needed.
@@ -30,6 +30,7 @@ class JobCalls(Calls):
             states: only jobs in one of these states; none given: all.
             since: only jobs queued then or later; it has an offset.
             until: only jobs queued then or earlier; it has an offset.
+            include: ask for those who created them, too.
             order: how to list.
         """
         query = [
@@ -38,6 +39,7 @@ class JobCalls(Calls):
             ("filter[range-start]", since.isoformat() if since else None),
             ("filter[range-end]", until.isoformat() if until else None),
             sorted_by(order),
+            ("include", several(include)),
         ]
         async for job in self._pages("getJobs", JOBS, Job, query, order):
             yield job
@@ -45,13 +47,10 @@ class JobCalls(Calls):
     async def list_latest_jobs(self) -> tuple[Job, ...]:
         """Returns the newest jobs, as many as the platform shows at once."""
         operation = "getLatestJobs"
-        data = await self._ask(operation, "GET", f"{JOBS}/latest")
-        if not isinstance(data, list):
-            raise Unanswered(operation, "the answer is no list")
-        return tuple(self._own(operation, Job, item) for item in data)
+        return self._all(operation, Job, await self._call(operation, "GET", f"{JOBS}/latest"))
 
     async def get_job(self, job_id: str) -> Job:
         """Returns one job; a job just announced may be refused as ``404.job`` for some seconds."""
         operation = "getJob"
         path = path_of(operation, JOBS, job_id)
-        return self._own(operation, Job, await self._ask(operation, "GET", path), job_id)
+        return self._one(operation, Job, await self._call(operation, "GET", path), job_id)

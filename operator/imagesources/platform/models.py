@@ -1,9 +1,9 @@
 """What the platform's API says, as frozen values.
 
 Field names, nullability and enums are those of the official description (schemas ``ImageSource``, ``ACL``,
-``Job``, ``JobDescriptor``). Reading is lenient: unknown properties are dropped, so that a newer platform does
-not break an older operator. An origin stays plain JSON, as the operator compares it leaf by leaf, and it is kept
-out of every ``repr``, as it may carry credentials.
+``Job``, ``JobDescriptor``, ``Integration``, ``SourceIncludes``). Reading is lenient: unknown properties are dropped, so
+that a newer platform does not break an older operator. An origin stays plain JSON, as the operator compares it leaf by
+leaf, and it is kept out of every ``repr``, as it may carry credentials. Other credentials have no field here.
 """
 
 from datetime import UTC, datetime
@@ -30,6 +30,16 @@ class Resource(ApiModel):
 
     id: ObjectId
     hub_id: str
+
+
+class Referring(Resource):
+    """What names other resources, which an answer can bring along.
+
+    Attributes:
+        includes: those that all resources of the same answer name, if they were asked for; else None.
+    """
+
+    includes: "Includes | None" = None
 
 
 class AclEntry(ApiModel):
@@ -117,7 +127,7 @@ class Meta(ApiModel):
 SourceType = Literal["direct", "stack-build", "bucket"]  # in the order of the CRD, as `SourceType | None` is cached
 
 
-class Source(Resource):
+class Source(Referring):
     """One image source as the platform sees it (schema ``ImageSource``)."""
 
     identifier: str
@@ -175,6 +185,10 @@ class Task(ApiModel):
     error: TaskError | None = None
 
 
+JOB_FAILURES = {"error", "expired"}
+"""States in which a job has ended without doing its work."""
+
+
 class JobState(ApiModel):
     """Where a job stands (schema ``JobState``)."""
 
@@ -182,14 +196,25 @@ class JobState(ApiModel):
     changed: datetime | None = None
     error: TaskError | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the job does nothing more."""
+        return self.current == "completed" or self.failed
 
-class Job(Resource):
+    @property
+    def failed(self) -> bool:
+        """Whether the job has ended without doing its work."""
+        return self.current in JOB_FAILURES
+
+
+class Job(Referring):
     """Work that the platform does in the background (schema ``Job``)."""
 
     caption: str = ""
     queue: str = ""
     events: WorkTimes
     tasks: tuple[Task, ...] = ()
+    creator: Creator | None = None
     state: JobState
 
 
@@ -205,3 +230,121 @@ class JobDescriptor(ApiModel):
 
     action: str
     job: JobTicket | None = None
+
+
+class IntegrationState(Standing):
+    """Where an integration stands (schema ``IntegrationState``)."""
+
+    current: Literal["new", "verifying", "live", "deleting", "deleted"]
+
+
+class VendorField(ApiModel):
+    """What a vendor wants to be told (schema ``IntegrationDefinitionField``)."""
+
+    name: str
+    required: bool
+    type: str = ""
+    description: str = ""
+    regex: str | None = None
+    options: tuple[str, ...] | None = None
+
+
+class VendorFields(ApiModel):
+    """What a vendor wants to be told, by property of ``auth`` and ``extra``."""
+
+    auth: dict[str, VendorField] | None = None
+    extra: dict[str, VendorField] | None = None
+
+
+class IntegrationDefinition(ApiModel):
+    """What a vendor's service is and needs (schema ``IntegrationDefinition``).
+
+    Attributes:
+        extends: what it is for, such as ``image-builder``.
+    """
+
+    vendor: str
+    name: str
+    url: str
+    public: bool
+    usable: bool
+    editable: bool
+    deprecated: bool = False
+    supports_verification: bool
+    supports_multiple: bool
+    required_fields: tuple[str, ...]
+    features: tuple[str, ...] | None = None
+    extends: tuple[str, ...] | None = None
+    fields_: VendorFields = Field(VendorFields(), alias="fields")
+
+
+class IntegrationMeta(ApiModel):
+    """What is only there when it is asked for (schema ``IntegrationMeta``)."""
+
+    definition: IntegrationDefinition | None = None
+
+
+class Integration(Resource):
+    """Somebody else's service that a hub uses (schema ``Integration``); its credentials are never read."""
+
+    identifier: str
+    name: str
+    vendor: str
+    creator: Creator
+    state: IntegrationState
+    events: Events
+    meta: IntegrationMeta | None = None
+
+
+class PersonName(ApiModel):
+    """What somebody is called (schema ``AccountName``)."""
+
+    first: str
+    last: str
+
+
+class Person(ApiModel):
+    """Somebody with an account (schema ``PublicAccount``); the address is not read."""
+
+    id: str
+    name: PersonName
+
+
+class Named(ApiModel):
+    """An API key, an environment or a stack: what it is called, and never what it holds, such as a key's secret."""
+
+    id: ObjectId
+    name: str
+
+
+class StackBuild(ApiModel):
+    """A build of a stack (schema ``StackBuild``)."""
+
+    id: ObjectId
+    stack_id: str
+
+
+class Creators(ApiModel):
+    """Who created resources, by id (schema ``CreatorInclude``)."""
+
+    accounts: dict[str, Person] = {}
+    employees: dict[str, Person] = {}
+    visitors: dict[str, Person] = {}
+    environments: dict[str, Named] = {}
+    api_keys: dict[str, Named] = {}
+
+
+class Includes(ApiModel):
+    """What resources name, by id, each once (schemas ``SourceIncludes``, ``ImageIncludes``, ``JobIncludes``).
+
+    What was not asked for is empty. A builder may be named by the identifier of an integration instead of its id.
+    """
+
+    creators: Creators = Creators()
+    integrations: dict[str, Integration] = {}
+    sources: dict[str, Source] = {}
+    stacks: dict[str, Named] = {}
+    stack_builds: dict[str, StackBuild] = {}
+
+
+Referring.model_rebuild()  # knows Includes from here on, for models in other modules

@@ -1,12 +1,14 @@
 """The operations on image sources."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Unpack
+from typing import Literal, Unpack
 
 from imagesources.platform.calls import Calls, Order, Query, fit, path_of, several, sorted_by
 from imagesources.platform.models import Acl, JobDescriptor, Json, Source, SourceState
 
 SOURCES = "/v1/images/sources"
+
+SourceInclude = Literal["creators", "integrations"]
 
 
 class Listing(Order, total=False):
@@ -17,16 +19,22 @@ class Listing(Order, total=False):
         search: only sources with this text in one of their fields.
         states: only sources in one of these states; none given: all.
         images_count: ask for ``meta.images_count``.
+        include: ask for what the sources name, too: ``Source.includes``.
     """
 
     identifier: str | None
     search: str | None
     states: Iterable[SourceState]
     images_count: bool
+    include: Iterable[SourceInclude]
 
 
 class SourceCalls(Calls):
-    """Image sources; creators, whose keys the platform may show, are never asked for."""
+    """Image sources.
+
+    The operator never includes creators: the description lets the platform show the secrets of API keys there. Who
+    asks for them gets names and ids, and the secrets are dropped as soon as the answer is read.
+    """
 
     async def list_sources(self, **listing: Unpack[Listing]) -> AsyncIterator[Source]:
         """Yields all sources that match, each id once, asking for a page when it is needed.
@@ -52,20 +60,22 @@ class SourceCalls(Calls):
     async def create_source(self, body: Json) -> Source:
         """Creates a source from a body of the description's shape; its identifier may not be the one asked for."""
         operation = "createImageSource"
-        return self._own(operation, Source, await self._ask(operation, "POST", SOURCES, body=body))
+        return self._one(operation, Source, await self._call(operation, "POST", SOURCES, body=body))
 
-    async def get_source(self, source_id: str, *, images_count: bool = False) -> Source:
-        """Returns one source, with the count of its images if asked for."""
+    async def get_source(
+        self, source_id: str, *, images_count: bool = False, include: Iterable[SourceInclude] = ()
+    ) -> Source:
+        """Returns one source, with the count of its images and what it names, if asked for."""
         operation = "getImageSource"
         path = path_of(operation, SOURCES, source_id)
-        query = [("meta", "images_count" if images_count else None)]
-        return self._own(operation, Source, await self._ask(operation, "GET", path, query=query), source_id)
+        query = [("meta", "images_count" if images_count else None), ("include", several(include))]
+        return self._one(operation, Source, await self._call(operation, "GET", path, query=query), source_id)
 
     async def update_source(self, source_id: str, changes: Json) -> Source:
         """Changes name, identifier, origin, builder or about: those given, each as a whole."""
         operation = "updateImageSource"
         path = path_of(operation, SOURCES, source_id)
-        return self._own(operation, Source, await self._ask(operation, "PATCH", path, body=changes), source_id)
+        return self._one(operation, Source, await self._call(operation, "PATCH", path, body=changes), source_id)
 
     async def delete_source(self, source_id: str) -> JobDescriptor:
         """Asks for a source to be deleted and returns the job that does it, where the platform names one."""
@@ -78,7 +88,7 @@ class SourceCalls(Calls):
         operation = "updateImageSourceAccess"
         path = f"{path_of(operation, SOURCES, source_id)}/access"
         body = {"acl": acl.model_dump() if acl else None}
-        return self._own(operation, Source, await self._ask(operation, "PATCH", path, body=body), source_id)
+        return self._one(operation, Source, await self._call(operation, "PATCH", path, body=body), source_id)
 
 
 def _query(listing: Listing) -> Query:
@@ -88,4 +98,5 @@ def _query(listing: Listing) -> Query:
         ("filter[state]", several(listing.get("states", ()))),
         sorted_by(listing),
         ("meta", "images_count" if listing.get("images_count") else None),
+        ("include", several(listing.get("include", ()))),
     ]

@@ -213,7 +213,7 @@ def no_connection(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeou
         case aiohttp.ClientConnectorDNSError():
             return "the host name does not resolve"
         case aiohttp.ClientConnectorCertificateError():
-            return "the certificate of the platform is not trusted"
+            return "its certificate is not trusted"
         case aiohttp.ClientConnectorSSLError():
             return "TLS failed"
         case aiohttp.ClientConnectorError(errno=int(number)) if number > 0:

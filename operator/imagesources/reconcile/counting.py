@@ -11,7 +11,7 @@ def outcome_of(step: Step, done: Done) -> Outcome:
     name = type(step).__name__
     if done.failure and not done.failure.gone:
         return Outcome(name, "failed", done.failure.problem.reason.value)
-    if isinstance(step, Wait) and step.problem:
+    if isinstance(step, Wait):
         return Outcome(name, "held", step.problem.reason.value)
     return Outcome(name, "ok")
 

@@ -1,12 +1,13 @@
 """Stage 1: what a resource asks for, in the API's form. Pure."""
 
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from pydantic import alias_generators
 
+from imagesources.platform.identifiers import tokenize
 from imagesources.reconcile.model import Access, FromSecret, Json, Problem, Wanted, acl_of
 from imagesources.resources import marker
 from imagesources.resources.conditions import Reason
@@ -20,7 +21,7 @@ from imagesources.resources.imagesource import (
 
 to_snake = cache(alias_generators.to_snake)
 
-IdOf = Callable[[str], str | None]
+IdOf = Callable[[str], str | Problem | None]
 """The platform's id of another ImageSource of the same namespace, by name; None while it has none."""
 
 _CLEARED = {"builder": None, "about": {"description": None}}
@@ -31,11 +32,6 @@ class _UnusableError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
-
-
-def tokenize(name: str) -> str:
-    """Make an identifier of a name, as the platform does: ``My Container`` gives ``my-container``."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def secrets_of(value: object) -> frozenset[str]:
@@ -55,12 +51,13 @@ def desire(resource: ImageSource, *, id_of: IdOf, allow_source_ids: bool) -> Wan
 
     Args:
         resource: the resource.
-        id_of: finds the sources that the origin names by ``sourceRef``.
+        id_of: finds the sources that the origin names by ``sourceRef``; not asked for the resource itself.
         allow_source_ids: whether the Hub lets origins name sources by id.
     """
     deleting = resource.metadata.deletion_timestamp is not None
     try:
-        fields = {} if deleting else _fields(resource.spec, id_of, allow_source_ids=allow_source_ids)
+        writer = _Writer(resource.metadata.name, id_of, allow_source_ids=allow_source_ids)
+        fields = {} if deleting else _fields(resource.spec, writer)
     except _UnusableError as unusable:
         return unusable.problem
     return _wanted(resource, fields, exists=not deleting)
@@ -93,12 +90,12 @@ def _wanted(resource: ImageSource, fields: Mapping[str, Any], *, exists: bool) -
     )
 
 
-def _fields(spec: ImageSourceSpec, id_of: IdOf, *, allow_source_ids: bool) -> dict[str, Any]:
+def _fields(spec: ImageSourceSpec, writer: "_Writer") -> dict[str, Any]:
     """Write the managed properties: only what the spec names, each as a whole."""
     given = spec.to_json()
     fields: dict[str, Any] = {key: given[key] for key in ("name", "identifier") if key in given}
     if spec.origin:
-        fields["origin"] = _Writer(id_of, allow_source_ids=allow_source_ids).write(given["origin"], "spec.origin")
+        fields["origin"] = writer.write(given["origin"], "spec.origin")
         if details := _ssh_credentials(fields["origin"]):
             details.setdefault("passphrase", "")  # required by CredentialsSSH, although a key may have none
     for key in ("builder", "about"):
@@ -119,7 +116,8 @@ def _access(spec: ImageSourceSpec) -> Access | None:
 class _Writer:
     """Turns a part of spec into the API's form: snake_case, references resolved, credentials as ``FromSecret``."""
 
-    def __init__(self, id_of: IdOf, *, allow_source_ids: bool) -> None:
+    def __init__(self, own_name: str, id_of: IdOf, *, allow_source_ids: bool) -> None:
+        self.own_name = own_name
         self.id_of = id_of
         self.allow_source_ids = allow_source_ids
 
@@ -143,7 +141,13 @@ class _Writer:
         return to_snake(key), self.write(value, path)
 
     def _source_id(self, name: str, path: str) -> str:
-        if found := self.id_of(name):
+        if name == self.own_name:
+            message = f"{path}: ImageSource {name} names itself, and so would wait for itself for ever; name another"
+            raise _UnusableError(Problem(Reason.SOURCE_REF_MISSING, message, permanent=True))
+        found = self.id_of(name)
+        if isinstance(found, Problem):
+            raise _UnusableError(replace(found, message=f"{path}: {found.message}"))
+        if found:
             return found
         message = f"{path}: ImageSource {name} of this namespace has no source on the platform yet; waiting for it"
         raise _UnusableError(Problem(Reason.SOURCE_REF_MISSING, message))

@@ -4,22 +4,27 @@ Only leaves that the spec names count. A credential is never compared, and where
 object that holds one, nothing can be said about it: it may mask what it has.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from datetime import datetime
 from typing import Any
 
 from imagesources.platform.models import Acl, Source
 from imagesources.reconcile.desired import secrets_of
-from imagesources.reconcile.model import Access, FromSecret, Wanted
+from imagesources.reconcile.model import Access, Difference, FromSecret, Wanted
+from imagesources.resources.conditions import counted
 
-Difference = tuple[str, Any, Any]
-"""Path, wanted, observed."""
+_EMPTIED = {"builder": "integration_id", "about": "description"}
+"""What of a field is empty once the field is cleared."""
 
 
 def differences(wanted: Wanted, source: Source) -> tuple[Difference, ...]:
-    """Compare the managed fields, the access list aside."""
-    observed = source.model_dump(mode="json", include=set(wanted.fields)) | {"origin": source.origin}
-    return tuple(_compare(dict(wanted.fields), observed, ""))
+    """Tell all that differs: managed fields, fields that are to be cleared, and the access list."""
+    observed = source.model_dump(mode="json", include={*wanted.fields, *wanted.cleared}) | {"origin": source.origin}
+    found = [*_compare(dict(wanted.fields), observed, ""), *_uncleared(wanted.cleared, observed)]
+    if access_differs(wanted.access, source):
+        found.append(("acl", wanted.access, source.acl))
+    return tuple(found)
 
 
 def changes(wanted: Wanted, source: Source, *, new_secrets: bool) -> dict[str, Any]:
@@ -27,8 +32,12 @@ def changes(wanted: Wanted, source: Source, *, new_secrets: bool) -> dict[str, A
     differing = {path.split(".")[0].split("[")[0] for path, _, _ in differences(wanted, source)}
     if new_secrets:
         differing.add("origin")
-    changed = {key: value for key, value in wanted.fields.items() if key in differing}
-    return changed | {key: value for key, value in wanted.cleared.items() if not _is_clear(key, source)}
+    return {key: value for key, value in {**wanted.fields, **wanted.cleared}.items() if key in differing}
+
+
+def camel_path(path: str) -> str:
+    """Write a path as spec has it: ``origin.details.build_file`` gives ``origin.details.buildFile``."""
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
 
 
 def access_differs(access: Access | None, source: Source) -> bool:
@@ -50,10 +59,11 @@ def only_widens(old: Acl | None, new: Acl | None) -> bool:
     )
 
 
-def _is_clear(key: str, source: Source) -> bool:
-    if key == "builder":
-        return source.builder is None or source.builder.integration_id is None
-    return source.about is None or source.about.description is None
+def _uncleared(cleared: Iterable[str], observed: Mapping[str, Any]) -> Iterator[Difference]:
+    for key in cleared:
+        leaf = _EMPTIED[key]
+        if (seen := (observed[key] or {}).get(leaf)) is not None:
+            yield f"{key}.{leaf}", None, seen
 
 
 def _compare(wanted: Any, observed: Any, path: str) -> Iterator[Difference]:  # noqa: ANN401 - any JSON
@@ -70,12 +80,16 @@ def _compare(wanted: Any, observed: Any, path: str) -> Iterator[Difference]:  # 
             if observed is None and secrets_of(wanted):
                 return
             if not isinstance(observed, list) or len(observed) != len(wanted):
-                yield path, f"{len(wanted)} entries", f"{len(observed or ())} entries"
+                yield path, _entries(wanted), _entries(observed or ())
                 return
             for index, (part, seen) in enumerate(zip(wanted, observed, strict=True)):
                 yield from _compare(part, seen, f"{path}[{index}]")
         case _ if not _same(path, wanted, observed):
             yield path, wanted, observed
+
+
+def _entries(found: Sized) -> str:
+    return counted(len(found), "entry", "entries")
 
 
 def _same(path: str, wanted: object, observed: object) -> bool:

@@ -7,7 +7,8 @@ status is written when a chain of steps comes to rest, and in between only where
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from imagesources.hubs.backoff import growing
 from imagesources.hubs.directory import HubDirectory
@@ -15,11 +16,12 @@ from imagesources.hubs.hub import HubConnection, hub_name
 from imagesources.hubs.trouble import Trouble
 from imagesources.reconcile.counting import count_drift, count_pass, outcome_of
 from imagesources.reconcile.desired import desire
-from imagesources.reconcile.events import happenings
+from imagesources.reconcile.differences import differences
 from imagesources.reconcile.execute import Situation, execute
-from imagesources.reconcile.guard import objection, unadoptable, unlisted
+from imagesources.reconcile.guard import objection, unadoptable, unlisted, unreferable
 from imagesources.reconcile.memory import Memory, Outcome
 from imagesources.reconcile.model import (
+    CheckSecrets,
     Create,
     Delete,
     Done,
@@ -35,12 +37,14 @@ from imagesources.reconcile.model import (
     Wait,
     Wanted,
     WatchJob,
+    problem_of,
 )
-from imagesources.reconcile.observe import doubt, observe, recorded
+from imagesources.reconcile.observe import doubt, observe, pin_of, recorded
 from imagesources.reconcile.plan import DELETING, plan
 from imagesources.reconcile.ports import Conflict, Key, Kubernetes, KubernetesError, Vanished
-from imagesources.reconcile.status import Statement, describe, matters, unhubbed, with_job, with_secrets
-from imagesources.resources.conditions import Reason
+from imagesources.reconcile.status import Seen, Statement, describe, matters, with_job, with_secrets, with_source
+from imagesources.reconcile.telling import fields_of, tell
+from imagesources.resources.conditions import ConditionType, Reason
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus
 from imagesources.settings import Settings
@@ -111,15 +115,15 @@ class Engine:
             return self._paced(AGAIN, resource, memory)
         except KubernetesError as error:
             memory.outcome = replace(memory.outcome, result="failed", reason="KubernetesError")
-            log.warning("the Kubernetes API failed: %s", error, extra=_of(resource))
-            return Next(self._backoff(memory))
+            log.warning("the Kubernetes API failed: %s", error, extra=fields_of(resource))
+            return Next(max(self._backoff(memory), error.retry_after))
 
     def _paced(self, due: Next, resource: ImageSource, memory: Memory) -> Next:
         """Slow down passes that follow each other without an end: a defect of ours, or two sides that never agree."""
         memory.streak = memory.streak + 1 if due == AGAIN else 0
         if memory.streak < MOST_IN_A_ROW:
             return due
-        log.error("%d passes in a row without an end", memory.streak, extra=_of(resource))
+        log.error("%d passes in a row without an end", memory.streak, extra=fields_of(resource))
         return Next(self._backoff(memory))
 
     def remember(self, resource: ImageSource) -> Memory:
@@ -144,38 +148,51 @@ class Engine:
         Counted from the first look: an operator may have stood by for long, and a resource may come from another shard.
         """
         status = resource.status
-        old = status.created and (self.wall_clock() - status.created).total_seconds() > self.settings.late_arrival
-        memory = Memory(attempted=asyncio.get_running_loop().time(), clear=bool(status.id and old))
+        since = self._created_before(status)
+        memory = Memory(
+            attempted=asyncio.get_running_loop().time() - since,
+            clear=since > self.settings.late_arrival,
+            inherited=status.id is None and pin_of(resource) is not None,
+        )
         if status.job and status.job.finished is None and resource.metadata.deletion_timestamp:
             memory.job_id = status.job.id
         return memory
+
+    def _created_before(self, status: ImageSourceStatus) -> float:
+        """Tell for how many seconds a source has been there, so that no POST can have been sent since; 0: unknown.
+
+        By two clocks, the platform's and the one that wrote the condition, as either may be wrong.
+        """
+        ready = next((c.last_transition_time for c in status.conditions if c.type == ConditionType.READY), None)
+        if not (status.id and status.created and ready):
+            return 0.0
+        return max(0.0, (self.wall_clock() - max(status.created, ready)).total_seconds())
 
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
         namespace = resource.metadata.namespace
         hub = self.hubs.find(namespace, resource.spec.hub_ref)
         allow_ids = isinstance(hub, HubConnection) and hub.spec.allow_source_ids
-        wanted = desire(resource, id_of=lambda name: self._id_of(namespace, name), allow_source_ids=allow_ids)
+        wanted = desire(resource, id_of=lambda name: self._id_of((namespace, name), hub), allow_source_ids=allow_ids)
         if isinstance(wanted, Problem):
-            return await self._cannot(resource, wanted, memory)
+            return await self._cannot(resource, None, wanted, memory)
         record = recorded(resource, memory)
         if isinstance(hub, Trouble):
-            return await self._without_hub(resource, wanted, record, Problem(hub.reason, hub.message), memory)
+            return await self._without_hub(resource, wanted, record, problem_of(hub), memory)
         if record.pin and record.pin.place != hub.pin.place:
             return await self._without_hub(resource, wanted, record, _hub_changed(record, hub), memory)
         if hub.inventory.completed is None:
             return await self._unseen(resource, wanted, record, hub, memory)
         refused = objection(wanted.access, hub.spec) if wanted.exists and not wanted.observe_only else None
         if refused:
-            return await self._cannot(resource, refused, memory)
+            return await self._cannot(resource, wanted, refused, memory)
         at = Situation(resource, wanted, hub, self.kube, memory, self.settings)
         step = self._step(at, record)
         memory.outcome = Outcome(type(step).__name__)
-        if isinstance(step, Update | UpdateAccess | Delete):
+        if isinstance(step, Update | UpdateAccess | Delete | ForgetId):
             await self.hubs.note(hub.key)
         done = await execute(step, at)
         memory.outcome = outcome_of(step, done)
         count_drift(step, done, memory)
-        self._note(resource, step, done)
         return await self._report(at, record, step, done)
 
     def _step(self, at: Situation, record: Record) -> Step:
@@ -184,9 +201,9 @@ class Engine:
             at.resource, at.memory, at.now, settle=self.settings.settle_time, late=self.settings.late_arrival
         )
         step = plan(at.wanted, record, observed, open_doubt)
-        if at.hub.trouble and not isinstance(step, Rest | Release | Wait):
-            return Wait(Problem(at.hub.trouble.reason, at.hub.trouble.message))
-        if isinstance(step, Update | UpdateAccess | Delete) and (braked := self._braked(at.hub, step.id, at.now)):
+        if at.hub.trouble and not isinstance(step, Rest | Release | Wait | CheckSecrets):
+            return Wait(problem_of(at.hub.trouble))
+        if braked := self._braked(at.hub, step, record, at.now):
             return Wait(braked)
         if isinstance(step, Create) and (refused := self._no_create(at)):
             return Wait(refused)
@@ -195,39 +212,45 @@ class Engine:
         return step
 
     def _no_create(self, at: Situation) -> Problem | None:
-        """Tell what speaks against a create, beside what the resource itself says."""
-        if at.memory.marker_altered:
-            message = "the platform did not keep the operator's marker; creating again could make duplicates"
-            return Problem(Reason.REFUSED, message, permanent=True)
+        """Tell what in the Hub speaks against a create."""
         if at.hub.brake.message:
-            return Problem(Reason.BRAKED, at.hub.brake.message)
+            return Problem(Reason.BRAKED, at.hub.brake.message, of_hub=True)
         return unlisted(at.wanted.access, at.hub.spec)
 
-    def _braked(self, hub: HubConnection, source_id: str, now: float) -> Problem | None:
-        """Ask the hub's brake whether one more source may be deleted or rewritten."""
-        engaged = hub.brake.token
-        known = hub.inventory.entries.keys() | hub.brake.touched.keys()
-        if hub.brake.allows(source_id, len(known), now):
+    def _braked(self, hub: HubConnection, step: Step, record: Record, now: float) -> Problem | None:
+        """Ask the hub's brake whether one more source may be deleted, rewritten or given up for lost."""
+        engaged, brake = hub.brake.token, hub.brake
+        match step:
+            case ForgetId() if record.id:
+                allowed = brake.allows_to_forget(record.id, len(hub.inventory.entries), now)
+            case Update(id=source_id, rotation=False) | UpdateAccess(id=source_id) | Delete(id=source_id):
+                allowed = brake.allows(source_id, len(hub.inventory.entries.keys() | brake.touched.keys()), now)
+            case Update():
+                allowed = brake.token is None
+            case _:
+                return None
+        if allowed:
             return None
         if not engaged:
-            log.error("%s", hub.brake.message, extra={"hub": hub_name(hub.key)})
+            log.error("%s", brake.message, extra={"hub": hub_name(hub.key)})
             self.hubs.on_change(hub.key, set())
-        return Problem(Reason.BRAKED, hub.brake.message or "")
+        return Problem(Reason.BRAKED, brake.message or "", of_hub=True)
 
     async def _report(self, at: Situation, record: Record, step: Step, done: Done) -> Next:
         """Write what came of the step, where it is worth a write, and say when to go on."""
         resource, memory = at.resource, at.memory
         if isinstance(step, Release):
-            self._tell(resource, at.wanted, step, done, resource.status)
-            return Next()
+            tell(self.kube, resource, at.wanted, step, done, resource.status)
+            return AGAIN if at.wanted.exists else Next()
         if done.secrets is not None:
             memory.sent = done.secrets
         said, due = self._conclusion(at, step, done)
         if said is None:
-            self._tell(resource, at.wanted, step, done, resource.status)
+            tell(self.kube, resource, at.wanted, step, done, resource.status)
             return due
-        seen = at.hub.inventory.get(record.id or (done.source.id if done.source else None))
-        status = describe(resource, at.wanted, at.hub.pin, seen.source if seen else None, said, self.wall_clock())
+        entry = at.hub.inventory.get(record.id or (done.source.id if done.source else None))
+        seen = Seen(at.hub.pin, entry.source if entry else None, gone=record.id in at.hub.inventory.gone)
+        status = describe(resource, at.wanted, said, self.wall_clock(), seen)
         status = self._with_facts(status, at, step, done)
         if not matters(resource.status, status):
             pass
@@ -240,7 +263,7 @@ class Engine:
                 memory.job_written = at.now
         if isinstance(step, ForgetId) or status.id == memory.unsaved_id:
             memory.unsaved_id = None
-        self._tell(resource, at.wanted, step, done, status)
+        tell(self.kube, resource, at.wanted, step, done, status, said.problem)
         return due
 
     def _conclusion(self, at: Situation, step: Step, done: Done) -> tuple[Statement | None, Next]:
@@ -253,20 +276,20 @@ class Engine:
             permanent = verdict.problem.permanent
             delay = self.settings.recheck if permanent else verdict.retry_in or self._backoff(memory)
             access = isinstance(step, UpdateAccess)
-            return Statement(verdict.problem, access_problem=access), Next(None if verdict.hub_wide else delay)
+            return Statement(verdict.problem, access_problem=access), Next(None if verdict.problem.of_hub else delay)
         if not isinstance(step, Wait):
             memory.failures = 0
         match step:
             case Rest() if not at.wanted.exists:
                 return None, Next()
             case Rest():
-                return Statement(rest=step), Next()
-            case Wait(problem=None):
-                return None, Next(step.seconds)
+                return Statement(drift=step.drift), Next()
             case Wait(problem=Problem(reason=Reason.SUSPENDED) as problem):
-                return Statement(problem, keep=at.wanted.exists), Next()
+                return Statement(problem, drift=step.drift), Next()
+            case Wait(problem=Problem(reason=Reason.OUTCOME_UNKNOWN)) if not at.wanted.exists:
+                return Statement(self._awaited(memory, step.seconds or 0.0)), Next(step.seconds)
             case Wait(problem=problem):
-                return Statement(problem), Next(step.seconds or self.settings.recheck)
+                return Statement(problem, drift=step.drift), Next(step.seconds or self.settings.recheck)
             case Create() | SaveId() | ForgetId():
                 return Statement(Problem(Reason.CREATING, "the source is being created")), AGAIN
             case Delete() | WatchJob():
@@ -274,21 +297,21 @@ class Engine:
         if memory.unconverged:
             message = "the platform's reply is not what was written; it is written again"
             problem = Problem(Reason.DRIFT_NOT_CONVERGING, message)
-            return Statement(problem, access_problem=isinstance(step, UpdateAccess)), Next(
-                self._backoff(memory, memory.unconverged)
-            )
+            drift = differences(at.wanted, done.source) if done.source else None
+            said = Statement(problem, access_problem=isinstance(step, UpdateAccess), drift=drift)
+            return said, Next(self._backoff(memory, memory.unconverged))
         return None, AGAIN
 
+    def _awaited(self, memory: Memory, seconds: float) -> Problem:
+        """Say until when a resource that is being deleted stays, in words that are the same each time."""
+        if memory.over_at is None:
+            memory.over_at = self.wall_clock() + timedelta(seconds=ceil(seconds))
+        until = f"waiting until {memory.over_at:%H:%M:%S} UTC"
+        message = f"{until}, so that no create that was sent earlier can arrive late; nothing to do"
+        return Problem(Reason.OUTCOME_UNKNOWN, message)
+
     def _with_facts(self, status: ImageSourceStatus, at: Situation, step: Step, done: Done) -> ImageSourceStatus:
-        match step:
-            case Create() if done.source:
-                status = status.model_copy(update={"id": done.source.id})
-            case SaveId(source=source, adopted=adopted):
-                status = status.model_copy(update={"id": source.id, "adopted": adopted or status.adopted})
-            case ForgetId():
-                status = status.model_copy(
-                    update={"id": None, "state": None, "created": None, "settled_generation": None}
-                )
+        status = with_source(status, step, done)
         if at.memory.sent is not None:
             status = with_secrets(status, at.memory.sent)
         return with_job(status, done, at.memory.job, self.wall_clock())
@@ -300,13 +323,13 @@ class Engine:
             return 0.0
         return memory.job_written + self.settings.job_write_interval - asyncio.get_running_loop().time()
 
-    async def _cannot(self, resource: ImageSource, problem: Problem, memory: Memory) -> Next:
+    async def _cannot(self, resource: ImageSource, wanted: Wanted | None, problem: Problem, memory: Memory) -> Next:
         """Say what keeps a resource from being worked on at all."""
         memory.outcome = Outcome(result="held", reason=problem.reason.value)
-        status = unhubbed(resource, problem, self.wall_clock())
+        status = describe(resource, wanted, Statement(problem), self.wall_clock())
         if matters(resource.status, status):
-            log.warning("%s", problem.message, extra=_of(resource, reason=problem.reason.value))
             await self.kube.save_status(resource, status)
+        tell(self.kube, resource, wanted, Wait(problem), Done(), status, problem)
         return Next(self.settings.recheck if problem.permanent else self._backoff(memory))
 
     async def _without_hub(
@@ -317,9 +340,12 @@ class Engine:
             memory.outcome = Outcome(Release.__name__ if record.finalizer else Rest.__name__, "ok")
             if record.finalizer:
                 await self.kube.release(resource)
-                self._tell(resource, wanted, Release(), Done(), resource.status)
+                tell(self.kube, resource, wanted, Release(), Done(), resource.status)
             return Next()
-        return await self._cannot(resource, problem, memory)
+        if not wanted.exists:
+            way_out = "or set spec.deletionPolicy to Orphan to leave the source on the platform"
+            problem = replace(problem, message=f"{problem.message}; {way_out}")
+        return await self._cannot(resource, wanted, problem, memory)
 
     async def _unseen(
         self, resource: ImageSource, wanted: Wanted, record: Record, hub: HubConnection, memory: Memory
@@ -328,12 +354,15 @@ class Engine:
         if not hub.trouble or (wanted.exists and record.settled_generation == wanted.generation):
             memory.outcome = Outcome(result="held", reason=Reason.PENDING.value)
             return Next()
-        problem = Problem(hub.trouble.reason, hub.trouble.message)
-        return await self._without_hub(resource, wanted, record, problem, memory)
+        return await self._without_hub(resource, wanted, record, problem_of(hub.trouble), memory)
 
-    def _id_of(self, namespace: str, name: str) -> str | None:
-        other = self.kube.get((namespace, name))
-        return other.status.id if other else None
+    def _id_of(self, key: Key, hub: HubConnection | Trouble) -> str | Problem | None:
+        """Find the source of another resource, as far as the hub lets an origin name it."""
+        other = self.kube.get(key)
+        if other is None or other.status.id is None:
+            return None
+        refused = unreferable(other, hub.spec, hub.pin) if isinstance(hub, HubConnection) else None
+        return refused or other.status.id
 
     def _backoff(self, memory: Memory, failures: int | None = None) -> float:
         """The delay before the next try: it doubles from failure to failure."""
@@ -341,23 +370,6 @@ class Engine:
             memory.failures += 1
             failures = memory.failures
         return growing(failures - 1, self.settings.retry_first, self.settings.retry_most)
-
-    def _tell(self, resource: ImageSource, wanted: Wanted, step: Step, done: Done, status: ImageSourceStatus) -> None:
-        told = happenings(step, done, resource.status, status, orphan=wanted.orphan, observing=wanted.observe_only)
-        for happening in told:
-            self.kube.tell(resource, happening)
-            if not happening.warning:  # a failure has its own line
-                about = {"step": type(step).__name__, "reason": happening.reason, "source": status.id}
-                log.info("%s", happening.note, extra=_of(resource, **about))
-
-    def _note(self, resource: ImageSource, step: Step, done: Done) -> None:
-        name = type(step).__name__
-        if done.failure and not done.failure.gone:
-            reason = done.failure.problem.reason.value
-            log.warning("%s", done.failure.problem.message, extra=_of(resource, step=name, reason=reason))
-        elif not isinstance(step, Rest | Wait):
-            source = done.source.id if done.source else resource.status.id
-            log.debug("%s", name, extra=_of(resource, step=name, source=source))
 
 
 def _is_said_now(done: Done, due: Next, wait: float) -> bool:
@@ -372,7 +384,3 @@ def _hub_changed(record: Record, hub: HubConnection) -> Problem:
         f"{hub.pin.url}; set spec.hubRef back, or orphan the source and create another resource"
     )
     return Problem(Reason.HUB_CHANGED, message, permanent=True)
-
-
-def _of(resource: ImageSource, **more: object) -> dict[str, object]:
-    return {"namespace": resource.metadata.namespace, "source_name": resource.metadata.name, **more}

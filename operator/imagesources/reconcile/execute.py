@@ -1,19 +1,21 @@
 """Stage 4: do one step. The only place where the platform is asked for anything."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeVar
 
 from imagesources.hubs.backoff import growing
 from imagesources.hubs.hub import HubConnection
+from imagesources.platform.client import PlatformClient
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
 from imagesources.platform.models import Source, SourceState
 from imagesources.reconcile.differences import access_differs, changes
 from imagesources.reconcile.failures import judge
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import (
+    CheckSecrets,
     Create,
     Delete,
     Done,
@@ -31,8 +33,9 @@ from imagesources.reconcile.model import (
     Wanted,
     WatchJob,
 )
-from imagesources.reconcile.observe import job_failed
-from imagesources.reconcile.ports import Kubernetes
+from imagesources.reconcile.observe import job_failed, managers
+from imagesources.reconcile.plan import unconfirmed
+from imagesources.reconcile.ports import Conflict, Kubernetes
 from imagesources.reconcile.secrets import SecretUnusableError, fill
 from imagesources.resources import PIN_ANNOTATION
 from imagesources.resources.conditions import Reason
@@ -40,8 +43,7 @@ from imagesources.resources.imagesource import ImageSource
 from imagesources.settings import Settings
 from imagesources.telemetry.metrics import JOB_SECONDS, JOBS_ENDED
 
-ENDED = {"completed", "error", "expired"}
-"""States after which a job does nothing more (schema ``JobState``)."""
+_T = TypeVar("_T")
 
 PATIENCE_WITH_JOB = 6
 """How often a job may be unknown: one just announced may answer 404.job for some seconds."""
@@ -62,6 +64,36 @@ class Situation:
     def now(self) -> float:
         """The loop's time."""
         return asyncio.get_running_loop().time()
+
+    async def write(
+        self,
+        operation: Callable[[PlatformClient], Awaitable[_T]],
+        *,
+        removes: bool = False,
+        sending: Callable[[], None] = lambda: None,
+    ) -> _T:
+        """Ask the platform to change something, unless the resource was edited before it was its turn to be asked.
+
+        Args:
+            operation: what to ask for.
+            removes: it cannot be undone: the apiserver is asked about the resource, not the cache.
+            sending: called right before it is sent.
+
+        Raises:
+            PlatformError: as the client.
+            Conflict: the resource was edited; nothing was sent.
+            KubernetesError: it cannot be read; nothing was sent.
+        """
+
+        async def check() -> None:
+            if removes:
+                await self.kube.confirm(self.resource)
+            known, now = self.resource.metadata, self.kube.get(self.resource.key)
+            if now is None or (now.metadata.uid, now.metadata.generation) != (known.uid, known.generation):
+                raise Conflict("it was edited while a request waited for its turn")
+            sending()
+
+        return await self.hub.call(operation, check)
 
     def learn(self, source: Source) -> Done:
         """Take a reply into the inventory."""
@@ -120,28 +152,31 @@ async def _(_step: Intend, at: Situation) -> Done:
     first = PIN_ANNOTATION not in at.resource.metadata.annotations and at.resource.status.hub is None
     await at.kube.intend(at.resource, at.hub.pin)
     at.memory.clear = first
+    at.memory.inherited = at.memory.inherited and not first
     return Done()
 
 
 @_do.register
 async def _(step: Create, at: Situation) -> Done:
     body, secrets = await at.filled(step.body)
-    was_clear = at.memory.clear
-    at.memory.attempt(at.now)
+    memory, was_clear = at.memory, at.memory.clear
+    memory.attempt(at.now)
     try:
-        source = await at.hub.call(lambda client: client.create_source(body))
+        source = await at.write(lambda client: client.create_source(body), sending=lambda: memory.attempts_end(at.now))
+    except Conflict:
+        memory.clear = was_clear
+        raise
     except PlatformError as error:
+        memory.attempts_end(at.now)
         if not judge(error, step, at.hub.pin.url).unknown:
-            at.memory.clear = was_clear
+            memory.clear = was_clear
         raise
     if source.identifier != at.wanted.marker:
-        at.memory.marker_altered = True
-        message = "the platform did not keep the identifier that the operator gave; no further create is sent"
-        return Done(failure=Verdict(Problem(Reason.REFUSED, message, permanent=True), unknown=True))
+        return Done(unconfirmed=source.id, failure=Verdict(unconfirmed(source.id)))
     known = at.hub.inventory.get(source.id)
     if known and known.source.identifier != at.wanted.marker:  # to believe it would be to take what is not ours
         raise Unanswered("createImageSource", "the answer names a source that was there before")
-    at.memory.clear, at.memory.unsaved_id = was_clear, source.id
+    memory.clear, memory.unsaved_id = was_clear, source.id
     at.learn(source)
     return Done(source=source, secrets=secrets)
 
@@ -157,13 +192,13 @@ async def _(_step: FindMarker, at: Situation) -> Done:
 
 @_do.register
 async def _(step: FinishCreate, at: Situation) -> Done:
-    return at.learn(await at.hub.call(lambda client: client.update_source(step.id, {"identifier": step.identifier})))
+    return at.learn(await at.write(lambda client: client.update_source(step.id, {"identifier": step.identifier})))
 
 
 @_do.register
 async def _(step: Update, at: Situation) -> Done:
     body, secrets = await at.filled(step.changes)
-    source = await at.hub.call(lambda client: client.update_source(step.id, body))
+    source = await at.write(lambda client: client.update_source(step.id, body))
     at.learn(source)
     at.memory.corrections += [at.now] if step.drift else []
     kept = changes(at.wanted, source, new_secrets=False).keys() & step.changes.keys()
@@ -173,7 +208,7 @@ async def _(step: Update, at: Situation) -> Done:
 
 @_do.register
 async def _(step: UpdateAccess, at: Situation) -> Done:
-    source = await at.hub.call(lambda client: client.update_access(step.id, step.access.acl))
+    source = await at.write(lambda client: client.update_access(step.id, step.access.acl))
     at.memory.corrections += [at.now] if step.drift else []
     at.memory.unconverged = at.memory.unconverged + 1 if access_differs(step.access, source) else 0
     return at.learn(source)
@@ -191,7 +226,9 @@ async def _(step: Look, at: Situation) -> Done:
     memory.ask_at = at.now + _delay(memory, at.settings)
     if source and not at.wanted.exists and job_failed(at.resource, memory):
         message = "the job that deletes the source failed (see status.job); the deletion is asked for again"
-        return Done(source=source, failure=Verdict(Problem(Reason.JOB_FAILED, message)))
+        wait = growing(memory.failed_jobs, at.settings.retry_first, at.settings.retry_most)
+        memory.failed_jobs += 1
+        return Done(source=source, failure=Verdict(Problem(Reason.JOB_FAILED, message), wait))
     return Done(source=source)
 
 
@@ -209,35 +246,51 @@ async def _look(source_id: str, at: Situation) -> Source | None:
 
 
 @_do.register
-async def _(step: RemoveExtra, at: Situation) -> Done:
-    at.memory.delete_asked = at.now
-    try:
-        await at.hub.call(lambda client: client.delete_source(step.id))
-    finally:
-        await _look(step.id, at)
+async def _(_step: CheckSecrets, at: Situation) -> Done:
+    await at.filled({"origin": at.wanted.fields["origin"]})
     return Done()
+
+
+@_do.register
+async def _(step: RemoveExtra, at: Situation) -> Done:
+    """Only what a look shows to be a second one still; a list may be old, and people may have made use of it."""
+    source = await _look(step.id, at)
+    if source is None or not _is_extra(source, at):
+        return Done(source=source)
+    try:
+        await at.write(lambda client: client.delete_source(step.id), removes=True)
+        at.memory.asked[step.id] = at.now
+    except PlatformError:
+        await _look(step.id, at)  # it may have been applied
+        raise
+    await _look(step.id, at)
+    return Done(removed=True)
+
+
+def _is_extra(source: Source, at: Situation) -> bool:
+    others = any(other.metadata.uid != at.wanted.uid for other in managers(source.id, at.hub, at.kube))
+    is_ours = source.identifier == at.wanted.marker and not others
+    return is_ours and (source.state.current is SourceState.LIVE or source.id not in at.memory.asked)
 
 
 @_do.register
 async def _(step: Delete, at: Situation) -> Done:
     memory = at.memory
-    memory.delete_asked = at.now
+    memory.asked.pop(step.id, None)
     try:
-        ticket = await at.hub.call(lambda client: client.delete_source(step.id))
+        ticket = await at.write(lambda client: client.delete_source(step.id), removes=True)
     except Refused as error:
         if error.code != "404.image.source":
             raise
         at.hub.inventory.forget(step.id, at.now)
         return Done()
     memory.job, memory.job_asked, memory.look_due = None, 0, False
-    if ticket.job is None:
-        memory.look_due = True
-    elif ticket.job.accepted:
-        memory.job_id = ticket.job.id
-        memory.ask_at = at.now + at.settings.job_poll_first
-    else:
+    if ticket.job and not ticket.job.accepted:
         message = "the platform did not accept the job that deletes the source; it is asked for again"
         return Done(ticket=ticket, failure=Verdict(Problem(Reason.NOT_ACCEPTED, message)))
+    memory.asked[step.id] = at.now
+    memory.ask_at = at.now + at.settings.job_poll_first
+    memory.job_id = ticket.job.id if ticket.job else None
     return Done(ticket=ticket)
 
 
@@ -257,11 +310,11 @@ async def _(step: WatchJob, at: Situation) -> Done:
             JOBS_ENDED.labels("lost").inc()
         return Done()
     memory.job = job
-    if job.state.current in ENDED:
+    if job.state.ended:
         memory.job_id, memory.look_due = None, True
         JOBS_ENDED.labels(job.state.current).inc()
-        if memory.delete_asked > float("-inf"):  # else an earlier process asked
-            JOB_SECONDS.observe(at.now - memory.delete_asked)
+        if at.resource.status.id in memory.asked:  # else an earlier process asked
+            JOB_SECONDS.observe(at.now - memory.asked[at.resource.status.id])
     return Done()
 
 

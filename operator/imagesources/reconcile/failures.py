@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from imagesources.hubs.trouble import trouble_of
 from imagesources.platform.errors import PlatformError, Refused, Unanswered
-from imagesources.reconcile.model import Create, Problem, Step, Verdict
+from imagesources.reconcile.model import Create, Problem, Step, Verdict, problem_of
 from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import ImageSourceSpec
 
@@ -22,7 +22,7 @@ def judge(error: PlatformError, step: Step, url: str, *, of_another: bool = Fals
         of_another: our own source is there: if one is missing, it is one that the request names.
     """
     if trouble := trouble_of(error, url):
-        return Verdict(Problem(trouble.reason, trouble.message), hub_wide=True)
+        return Verdict(problem_of(trouble))
     creating = isinstance(step, Create)
     match error:
         case Unanswered() if creating:

@@ -5,6 +5,8 @@ from imagesources.reconcile.differences import only_widens
 from imagesources.reconcile.model import Access, Problem, acl_of
 from imagesources.resources.conditions import Reason
 from imagesources.resources.hub import HubSpec
+from imagesources.resources.imagesource import ImageSource, ManagementPolicy
+from imagesources.resources.status import Pin
 
 
 def objection(access: Access | None, hub: HubSpec) -> Problem | None:
@@ -37,6 +39,21 @@ def unadoptable(hub: HubSpec) -> Problem | None:
         return None
     message = "spec.adopt: the Hub does not allow it (allowAdoption); remove it, or ask the Hub's owner"
     return Problem(Reason.ADOPTION_NOT_ALLOWED, message, permanent=True)
+
+
+def unreferable(other: ImageSource, hub: HubSpec, pin: Pin) -> Problem | None:
+    """Tell why an origin must not name the source of another resource: it would borrow what is not its namespace's.
+
+    A resource that only observes may show a source of anybody's; naming it is naming a source by its id.
+    """
+    name = other.metadata.name
+    if other.status.hub is None or other.status.hub.place != pin.place:
+        message = f"ImageSource {name} belongs to another hub; name one of the same hub"
+        return Problem(Reason.SOURCE_REF_ELSEWHERE, message, permanent=True)
+    if other.spec.management_policy is ManagementPolicy.OBSERVE and not hub.allow_source_ids:
+        message = f"ImageSource {name} only observes its source, and the Hub does not allow such sources to be named"
+        return Problem(Reason.SOURCE_ID_NOT_ALLOWED, message, permanent=True)
+    return None
 
 
 def _manages(acl: Acl, role: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from imagesources.platform.models import Job
 
@@ -32,22 +33,24 @@ class Memory:
         streak: passes that followed each other at once.
         failures: failures in a row, for the growing delay.
         clear: no POST of an unknown outcome can be around.
-        attempted: when the last POST may have been sent; at first: when this process first looked.
+        attempted: until when the last POST may have been sent; at first: when this process first looked.
+        inherited: an intent was found, and nothing of what came of it: a source may be there, under any identifier.
         absences: when the marker was looked for and not found, since then.
-        marker_altered: the platform does not keep our marker, so that another create could not be recognised.
         unsaved_id: the id of a source that a POST has made and status does not have yet.
         job: the last answer about the job that deletes the source.
         job_id: that job, until it has ended or is lost.
-        delete_asked: when this process asked for the source to be deleted.
-        job_asked: how often it was asked for.
+        asked: when this process asked for a source to be deleted, by id, as far as the platform took it on.
+        failed_jobs: jobs that were to delete the source and failed, for the growing delay.
+        job_asked: how often the job, or without one the source, was asked for.
         ask_at: when the job, or without one the source, is to be asked for again.
         look_due: a job has ended, or a write had no answer, and the source has not been looked at since.
         job_written: when progress was last written to status.
+        over_at: when no create can arrive any more, as it was said; by the wall clock.
         answered: the value of the requestedAt annotation for which the platform was asked.
         corrections: when changes by other hands were corrected.
         sent: versions of Secrets that were sent and are not in status yet.
         unconverged: writes in a row whose reply was not what was written.
-        generation: the generation that ``failures``, ``unconverged`` and ``corrections`` speak of.
+        generation: the generation that ``failures``, ``failed_jobs``, ``unconverged`` and ``corrections`` speak of.
     """
 
     attempted: float
@@ -56,16 +59,18 @@ class Memory:
     drifted: bool = False
     streak: int = 0
     failures: int = 0
+    inherited: bool = False
     absences: list[float] = field(default_factory=list)
-    marker_altered: bool = False
     unsaved_id: str | None = None
     job: Job | None = None
     job_id: str | None = None
-    delete_asked: float = float("-inf")
+    asked: dict[str, float] = field(default_factory=dict)
+    failed_jobs: int = 0
     job_asked: int = 0
     ask_at: float = 0.0
     look_due: bool = False
     job_written: float = float("-inf")
+    over_at: datetime | None = None
     answered: str | None = None
     corrections: list[float] = field(default_factory=list)
     sent: Mapping[str, tuple[str, str]] | None = None
@@ -75,10 +80,15 @@ class Memory:
     def edited(self, generation: int) -> None:
         """Start afresh with a new generation: a person's edit waits for no old delay."""
         if generation != self.generation:
-            self.generation, self.failures, self.unconverged = generation, 0, 0
+            self.generation, self.failures, self.unconverged, self.failed_jobs = generation, 0, 0, 0
             self.corrections.clear()
 
     def attempt(self, now: float) -> None:
         """A POST is about to be sent: from now on its outcome is unknown."""
-        self.clear, self.attempted = False, now
+        self.clear = False
+        self.attempts_end(now)
+
+    def attempts_end(self, now: float) -> None:
+        """A POST has had no usable answer until now; only what is seen from now on tells what became of it."""
+        self.attempted = now
         self.absences.clear()

@@ -1,15 +1,19 @@
 """The values that the stages of a reconcile hand on: all frozen, none of them holds a secret."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from imagesources.hubs.trouble import Trouble
 from imagesources.platform.models import Acl, AclEntry, JobDescriptor, Source
 from imagesources.resources.conditions import Reason
 from imagesources.resources.imagesource import Acl as SpecAcl
 from imagesources.resources.status import Pin
 
 Json = dict[str, Any]
+
+Difference = tuple[str, Any, Any]
+"""Path in the API's form, wanted, observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class Wanted:
     """What a resource asks for.
 
     Attributes:
+        uid: the resource's.
+        generation: the spec's; every edit raises it.
+        marker: the identifier under which a source of this resource is created, by which it is known again.
         exists: False while the resource is being deleted.
         type: the source's type; None where only observed.
         fields: the managed top-level properties of a PATCH, in the API's form; credentials are ``FromSecret``.
@@ -53,6 +60,13 @@ class Wanted:
         identifier: the identifier that the source gets after its marker.
         access: the wished access list; None: not managed.
         secrets: names of the Secrets that ``fields`` refers to.
+        observe_only: nothing is ever written to the platform.
+        correct_drift: what others change is undone; else it is reported.
+        suspended: nothing is written for now.
+        orphan: the source stays when the resource goes.
+        adopt_id: the id of the source to take over, or to observe.
+        adopt_identifier: the identifier by which it is found instead.
+        never_adopt: another source is created, although one like it exists.
     """
 
     uid: str
@@ -75,16 +89,32 @@ class Wanted:
     never_adopt: bool
 
 
+_WITHOUT_HUB = {Reason.HUB_NOT_FOUND, Reason.HUB_NOT_ALLOWED, Reason.CLUSTER_HUB_UNAVAILABLE}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a resource cannot be worked on; ``message`` says what to do.
 
-    ``permanent``: only a change of the resource helps (kstatus: Stalled).
+    Attributes:
+        permanent: only a change of the resource helps (kstatus: Stalled).
+        of_hub: the whole hub is in trouble; the Hub tells of it, and when it is over, for all its sources.
     """
 
     reason: Reason
     message: str
     permanent: bool = False
+    of_hub: bool = False
+
+
+def problem_of(trouble: Trouble) -> Problem:
+    """Tell what a hub's trouble means for a source; what there is no Hub for concerns the source alone."""
+    return Problem(
+        trouble.reason,
+        trouble.message,
+        permanent=trouble.reason is Reason.CLUSTER_HUB_UNAVAILABLE,
+        of_hub=trouble.reason not in _WITHOUT_HUB,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +131,8 @@ class Record:
     adopted: bool
     saved: bool = True
     """Whether status has the id; a POST's answer is in memory alone until then."""
+    unconfirmed: str | None = None
+    """Id of a source that a create may have made without the marker: nothing more is created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +169,11 @@ class Observed:
         job_next_in: seconds until it, or where there is none the source, should be asked for again.
         look_due: a job has ended: whether the source is gone is to be looked at.
         job_failed: the last job ended without deleting the source: it is to be asked for again.
-        new_secrets: a Secret in use has another version than the one that was sent.
+        new_secrets: names of the Secrets in use that have another version than the one that was sent.
+        secrets_unknown: a Secret in use is not there as far as known.
         unconverged: writes in a row whose reply was not what was written.
-        delete_due: this process has not asked for the source to be deleted, or long ago.
+        asked: sources that this process has asked to be deleted lately, by id.
+        outlived: the job that was to delete the source has ended well, and the source is live.
         look_asked: a person asks for a look at the platform now, or a write had no answer.
         corrections: how often, lately, changes by other hands were corrected.
     """
@@ -155,12 +189,14 @@ class Observed:
     job_next_in: float
     look_due: bool
     job_failed: bool
-    new_secrets: bool
+    new_secrets: frozenset[str]
     unconverged: int
     look_asked: bool = False
-    delete_due: bool = False
+    outlived: bool = False
+    asked: frozenset[str] = frozenset()
     dying: tuple[Source, ...] = ()
     corrections: int = 0
+    secrets_unknown: bool = False
 
 
 # The steps: what can be done in one pass. Each is named for what the platform or the resource is asked to do.
@@ -206,12 +242,19 @@ class FinishCreate:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """PATCH what differs."""
+    """PATCH what differs.
+
+    Attributes:
+        drift: it corrects what other hands changed.
+        rotation: nothing differs but the value of a Secret.
+        named: what differs, for people: paths in the API's form, and Secrets.
+    """
 
     id: str
     changes: Json
     drift: bool = False
-    """It corrects what other hands changed."""
+    rotation: bool = False
+    named: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +272,11 @@ class Look:
     """GET the source."""
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSecrets:
+    """Read the Secrets in use: the watch knows nothing of one, but may be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,23 +307,28 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing until then, or until something changes."""
+    """Do nothing until then, or until something changes.
 
-    problem: Problem | None
+    Attributes:
+        drift: what differs meanwhile; None: nothing was compared.
+    """
+
+    problem: Problem
     seconds: float | None = None
+    drift: tuple[Difference, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
     """Nothing to do: the platform has what is wanted, or what differs is only reported."""
 
-    drift: tuple[tuple[str, Any, Any], ...] = ()
-    """Path, wanted and observed value of what others changed."""
+    drift: tuple[Difference, ...] = ()
+    """What others changed."""
 
 
 Step = (
     Intend | Create | FindMarker | SaveId | ForgetId | FinishCreate | Update | UpdateAccess | Look
-    | RemoveExtra | Delete | WatchJob | Release | Wait | Rest
+    | CheckSecrets | RemoveExtra | Delete | WatchJob | Release | Wait | Rest
 )  # fmt: skip
 
 
@@ -288,14 +341,12 @@ class Verdict:
         retry_in: seconds; None: with growing delay.
         unknown: the request may have been applied.
         gone: the platform has no such source.
-        hub_wide: the hub as a whole is in trouble; it will say when it is not.
     """
 
     problem: Problem
     retry_in: float | None = None
     unknown: bool = False
     gone: bool = False
-    hub_wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +357,14 @@ class Done:
         source: what the platform answered.
         ticket: the job that a DELETE started.
         secrets: versions of the Secrets that were sent.
+        removed: a second source was deleted.
+        unconfirmed: id of a source that a create may have made, without the marker that would show it.
         failure: why it did not work.
     """
 
     source: Source | None = None
     ticket: JobDescriptor | None = None
     secrets: Mapping[str, tuple[str, str]] | None = None
+    removed: bool = False
+    unconfirmed: str | None = None
     failure: Verdict | None = None

@@ -1,11 +1,11 @@
 """Stage 2: what is known of the platform and of this resource's past. Reads only what is at hand."""
 
 import json
-from collections.abc import Iterable
+from datetime import datetime
 
 from imagesources.hubs.hub import HubConnection
 from imagesources.hubs.inventory import Seen
-from imagesources.platform.models import Source, SourceState
+from imagesources.platform.models import JOB_FAILURES, Source, SourceState
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import Doubt, Observed, Record, Wanted
 from imagesources.reconcile.ports import Kubernetes
@@ -15,7 +15,7 @@ from imagesources.resources.imagesource import ImageSource, ManagementPolicy
 from imagesources.resources.status import Pin
 
 DELETE_AGAIN_AFTER = 300.0
-"""Seconds after which a source that is still being deleted is asked to be deleted again: its job may be lost."""
+"""Seconds after which a source that is still there is asked to be deleted again: its job may be lost."""
 
 CORRECTIONS_WITHIN = 600.0
 """Seconds over which corrections of changes by other hands are counted."""
@@ -34,6 +34,7 @@ def recorded(resource: ImageSource, memory: Memory) -> Record:
         settled_generation=settled_generation(resource),
         adopted=bool(status.adopted),
         saved=status.id is not None,
+        unconfirmed=status.unconfirmed_id,
     )
 
 
@@ -51,8 +52,9 @@ def settled_generation(resource: ImageSource) -> int:
 
     Ready alone would forget it with the first trouble, and what others change after that would pass for an edit.
     """
-    ready = (c for c in resource.status.conditions if c.type == ConditionType.READY and c.status == "True")
-    return max(resource.status.settled_generation or -1, *(c.observed_generation for c in ready), -1)
+    ready = resource.status.condition(ConditionType.READY)
+    at_ready = ready.observed_generation if ready and ready.status == "True" else -1
+    return max(resource.status.settled_generation or -1, at_ready)
 
 
 def write_pin(pin: Pin, uid: str) -> str:
@@ -86,7 +88,7 @@ def observe(
         gone=record.id in inventory.gone or bool(seen and seen.source.state.current == "deleted"),
         carriers=inventory.with_identifier(wanted.marker),
         adoptable=adoptable,
-        rivals=_rivals(wanted, hub, kube),
+        rivals=_rivals(wanted, hub, kube, inherited=memory.inherited),
         claimant=_claimant(resource, subject, hub, kube),
         job_id=memory.job_id,
         job_next_in=memory.ask_at - now,
@@ -94,25 +96,38 @@ def observe(
         job_failed=job_failed(resource, memory),
         dying=inventory.with_identifier(wanted.marker, SourceState.DELETING),
         new_secrets=_new_secrets(resource, wanted, memory, kube),
+        secrets_unknown=any(kube.secret_version(resource.metadata.namespace, name) is None for name in wanted.secrets),
         unconverged=memory.unconverged,
         look_asked=memory.look_due
         or resource.requested_at not in (None, resource.status.last_handled_reconcile_at, memory.answered),
-        delete_due=memory.delete_asked <= now - DELETE_AGAIN_AFTER,
+        asked=_asked(memory, now),
+        outlived=_outlived(seen, memory),
         corrections=sum(at > now - CORRECTIONS_WITHIN for at in memory.corrections),
     )  # fmt: skip
+
+
+def _asked(memory: Memory, now: float) -> frozenset[str]:
+    return frozenset(source_id for source_id, at in memory.asked.items() if at > now - DELETE_AGAIN_AFTER)
 
 
 def _poll_due(seen: Seen | None, resource: ImageSource, memory: Memory, now: float) -> bool:
     """Tell whether a source that is being deleted by no job that is known is to be looked at again."""
     if seen is None or memory.job_id or job_failed(resource, memory):
         return False
-    return seen.source.state.current is SourceState.DELETING and memory.ask_at <= now
+    goes = seen.source.state.current is SourceState.DELETING or seen.source.id in _asked(memory, now)
+    return goes and memory.ask_at <= now
+
+
+def _outlived(seen: Seen | None, memory: Memory) -> bool:
+    ended = memory.job is not None and memory.job.state.current == "completed"
+    return ended and seen is not None and seen.source.state.current is SourceState.LIVE
 
 
 def job_failed(resource: ImageSource, memory: Memory) -> bool:
     """Tell whether the last job that was to delete the source ended without doing so."""
-    last = resource.status.job.state if resource.status.job else None
-    return (memory.job.state.current if memory.job else last) in {"error", "expired"}
+    if memory.job:
+        return memory.job.state.failed
+    return resource.status.job is not None and resource.status.job.state in JOB_FAILURES
 
 
 def doubt(resource: ImageSource, memory: Memory, now: float, *, settle: float, late: float) -> Doubt:
@@ -146,29 +161,44 @@ def _adoptable(wanted: Wanted, hub: HubConnection) -> tuple[Source, ...] | None:
     return (seen.source,) if seen.source.state.current is SourceState.LIVE else ()
 
 
-def _rivals(wanted: Wanted, hub: HubConnection, kube: Kubernetes) -> tuple[Source, ...]:
-    """Find unclaimed sources like the one that would be created: only a *given* identifier makes them alike."""
-    if "identifier" not in wanted.fields:
+def _rivals(wanted: Wanted, hub: HubConnection, kube: Kubernetes, *, inherited: bool) -> tuple[Source, ...]:
+    """Find unclaimed sources like the one that would be created.
+
+    Only a *given* identifier makes them alike. Where an intent was found whose outcome nobody remembers, the identifier
+    that a source of this resource would have had counts too: its status may have been wiped.
+    """
+    identifier = wanted.fields.get("identifier") or (wanted.identifier if inherited else None)
+    if identifier is None:
         return ()
-    alike = hub.inventory.with_identifier(wanted.fields["identifier"])
-    return tuple(s for s in alike if s.type == wanted.type and not any(_in_place(kube.claimants(s.id), hub)))
+    alike = hub.inventory.with_identifier(identifier)
+    return tuple(s for s in alike if s.type == wanted.type and not managers(s.id, hub, kube))
+
+
+def managers(source_id: str, hub: HubConnection, kube: Kubernetes) -> list[ImageSource]:
+    """Find the resources that claim a source, and may write to it."""
+    claimants = (r for r in kube.claimants(source_id) if r.status.hub and r.status.hub.place == hub.pin.place)
+    return [resource for resource in claimants if not _only_observes(resource)]
 
 
 def _claimant(resource: ImageSource, source_id: str | None, hub: HubConnection, kube: Kubernetes) -> str | None:
-    """Find another resource that claims the source; of two, the older claim counts."""
+    """Find another resource that claims the source, with a better right where this one claims it too."""
     if source_id is None or _only_observes(resource):
         return None
-    others = [
-        other
-        for other in _in_place(kube.claimants(source_id), hub)
-        if other.metadata.uid != resource.metadata.uid and not _only_observes(other)
-    ]
     own = resource.status.id == source_id
-    rank = (resource.metadata.creation_timestamp, resource.metadata.uid)
-    for other in others:
-        if not own or (other.metadata.creation_timestamp, other.metadata.uid) < rank:
+    for other in managers(source_id, hub, kube):
+        is_another = other.metadata.uid != resource.metadata.uid
+        if is_another and (not own or _rank(other) < _rank(resource)):
             return f"ImageSource {other.metadata.namespace}/{other.metadata.name}"
     return None
+
+
+def _rank(resource: ImageSource) -> tuple[bool, bool, datetime, str]:
+    """Order claims, the best first: who created the source, who has managed it, who is older.
+
+    A resource that observed a source and then wants to manage it comes after those that manage it, however old it is.
+    """
+    status, metadata = resource.status, resource.metadata
+    return bool(status.adopted), status.managed is None, metadata.creation_timestamp, metadata.uid
 
 
 def _only_observes(resource: ImageSource) -> bool:
@@ -176,12 +206,8 @@ def _only_observes(resource: ImageSource) -> bool:
     return resource.spec.management_policy is ManagementPolicy.OBSERVE
 
 
-def _in_place(resources: Iterable[ImageSource], hub: HubConnection) -> list[ImageSource]:
-    return [r for r in resources if r.status.hub and r.status.hub.place == hub.pin.place]
-
-
-def _new_secrets(resource: ImageSource, wanted: Wanted, memory: Memory, kube: Kubernetes) -> bool:
+def _new_secrets(resource: ImageSource, wanted: Wanted, memory: Memory, kube: Kubernetes) -> frozenset[str]:
     sent = {secret.name: (secret.uid, secret.resource_version) for secret in resource.status.credentials or ()}
     sent |= memory.sent or {}
     known = {name: kube.secret_version(resource.metadata.namespace, name) for name in wanted.secrets}
-    return any(version is not None and version != sent.get(name) for name, version in known.items())
+    return frozenset(name for name, version in known.items() if version not in (None, sent.get(name)))

@@ -13,7 +13,15 @@ Key = tuple[str, str]
 
 
 class KubernetesError(Exception):
-    """The Kubernetes API did not do what was asked; whether it was applied is not known."""
+    """The Kubernetes API did not do what was asked; whether it was applied is not known.
+
+    Attributes:
+        retry_after: seconds for which it asks to be left alone; 0: it does not.
+    """
+
+    def __init__(self, message: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Conflict(KubernetesError):
@@ -77,6 +85,14 @@ class Kubernetes(SecretReader, Protocol):
 
     def get(self, key: Key) -> ImageSource | None:
         """Read a resource from the cache."""
+
+    async def confirm(self, resource: ImageSource) -> None:
+        """Make sure by a live read that a resource is still the one that is known, of the same generation.
+
+        Raises:
+            Conflict: it was edited.
+            KubernetesError: it is gone, or cannot be read.
+        """
 
     def claimants(self, source_id: str) -> Iterable[ImageSource]:
         """Find the resources whose status claims a source."""

@@ -57,7 +57,8 @@ async def fill(body: Mapping[str, Any], namespace: str, kube: SecretReader) -> t
 async def _read(ref: FromSecret, namespace: str, kube: SecretReader) -> Secret:
     secret = await kube.read_secret(namespace, ref.name)
     if secret is None:
-        raise SecretUnusableError(ref.path, f"Secret {ref.name} does not exist in namespace {namespace}; create it")
+        missing = f"Secret {ref.name} does not exist in namespace {namespace}"
+        raise SecretUnusableError(ref.path, f'{missing}; create it, labelled {CREDENTIALS_LABEL}: "true"')
     if not secret.labelled:
         message = f'Secret {ref.name} is not labelled {CREDENTIALS_LABEL}: "true", its owner\'s consent; label it'
         raise SecretUnusableError(ref.path, message)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from imagesources.platform.models import ZERO_TIME, Acl, Job, JobDescriptor, Source
-from imagesources.reconcile.model import Access, Done, Problem, Rest, Wanted
+from imagesources.platform.models import ZERO_TIME, Acl, Job, JobDescriptor, Source, SourceState
+from imagesources.reconcile.differences import camel_path
+from imagesources.reconcile.model import Access, Create, Difference, Done, ForgetId, Problem, SaveId, Step, Wanted
+from imagesources.reconcile.plan import SUSPENDED
+from imagesources.resources import marker
 from imagesources.resources.conditions import Condition, ConditionType, Reason
-from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.imagesource import ImageSource, ManagementPolicy
 from imagesources.resources.status import (
     Creator,
     Drift,
@@ -32,66 +35,85 @@ _READ = 4096
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What is to be said: each part absent where nothing new is known.
+    """What is to be said.
 
     Attributes:
-        problem: why the resource is not as it is wanted; None: it is.
+        problem: why the resource is not as it is wanted; None: it is, but for what is left so.
         access_problem: whether the problem is one of access only.
-        rest: the step that found everything settled.
-        progress: an intermediate state worth keeping (an id, a job).
-        keep: say nothing new about Ready.
+        drift: what differs on the platform and is left so; None: nothing was compared.
     """
 
     problem: Problem | None = None
     access_problem: bool = False
-    rest: Rest | None = None
-    keep: bool = False
+    drift: tuple[Difference, ...] | None = None
 
 
-def describe(resource: ImageSource, wanted: Wanted, pin: Pin, source: Source | None, said: Statement,
-             now: datetime) -> ImageSourceStatus:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of the place and of the source.
+
+    Attributes:
+        pin: the place.
+        source: the source as it was seen last, if it is known.
+        gone: the platform has no source of this id any more.
+    """
+
+    pin: Pin
+    source: Source | None = None
+    gone: bool = False
+
+
+def describe(
+    resource: ImageSource, wanted: Wanted | None, said: Statement, now: datetime, seen: Seen | None = None
+) -> ImageSourceStatus:
     """Write the status that follows from a pass.
 
     Args:
         resource: the resource with its status so far.
-        wanted: what it asks for.
-        pin: the place of its source.
-        source: the source as it was seen last, if it is known.
+        wanted: what it asks for; None: that cannot be told.
         said: what the pass has found out.
         now: the time of transitions.
+        seen: what is known of its source; None: there is no hub to know it from.
     """
     status = resource.status
-    updates: dict[str, Any] = {"hub": status.hub or pin}
-    if not said.keep:
-        updates["observed_generation"] = wanted.generation
-        updates["last_handled_reconcile_at"] = resource.requested_at
-        updates["deletion_policy"] = "Orphan" if wanted.orphan else "Delete"
-    if source:
-        updates |= _mirror(source, status, wanted.marker)
-    if said.rest is not None:
-        updates |= _settled(wanted, status, said.rest, now)
-    conditions = _Conditions(status.conditions, wanted.generation, now)
-    _conclude(conditions, wanted, source, said, hidden=bool(status.credentials or wanted.secrets))
-    updates["conditions"] = conditions.all()
-    return status.model_copy(update=updates)
-
-
-def unhubbed(resource: ImageSource, problem: Problem, now: datetime) -> ImageSourceStatus:
-    """Write the status of a resource that cannot even be asked what it wants, or where."""
-    conditions = _Conditions(resource.status.conditions, resource.metadata.generation, now)
-    conditions.problem(problem, access=problem.reason is Reason.ACCESS_REFUSED)
-    updates = {
+    updates: dict[str, Any] = {
         "observed_generation": resource.metadata.generation,
         "last_handled_reconcile_at": resource.requested_at,
-        "conditions": conditions.all(),
     }
-    return resource.status.model_copy(update=updates)
+    if wanted:
+        updates["deletion_policy"] = "Orphan" if wanted.orphan else "Delete"
+    if seen:
+        updates["hub"] = status.hub or seen.pin
+        updates |= _mirror(seen.source, status, marker(resource.metadata.uid)) if seen.source else {}
+        updates |= {"state": SourceState.DELETED.value, "drift": None} if seen.gone else {}
+    if said.drift is not None:
+        updates["drift"] = _drift(said.drift, status, now)
+    if wanted and said.problem is None:
+        updates |= {"managed": _managed(wanted), "settled_generation": wanted.generation}
+    updates["conditions"] = _conclude(resource, wanted, seen.source if seen else None, said, now)
+    return status.model_copy(update=updates)
 
 
 def matters(old: ImageSourceStatus, new: ImageSourceStatus) -> bool:
     """Tell whether a status is worth a write: what changes by itself, every day, is not."""
     idle = {"updated": old.updated, "images_count": old.images_count}
     return new.model_copy(update=idle).to_json() != old.to_json()
+
+
+def with_source(status: ImageSourceStatus, step: Step, done: Done) -> ImageSourceStatus:
+    """Note which source is the resource's from now on."""
+    match step:
+        case Create() if done.source:
+            return status.model_copy(update={"id": done.source.id})
+        case Create() if done.unconfirmed:
+            return status.model_copy(update={"unconfirmed_id": done.unconfirmed})
+        case SaveId(source=source, adopted=adopted):
+            found = {"id": source.id, "adopted": adopted or status.adopted, "unconfirmed_id": None}
+            return status.model_copy(update=found)
+        case ForgetId():
+            forgotten = {"id": None, "state": None, "created": None, "settled_generation": None}
+            return status.model_copy(update=forgotten)
+    return status
 
 
 def with_secrets(status: ImageSourceStatus, sent: Mapping[str, tuple[str, str]]) -> ImageSourceStatus:
@@ -143,40 +165,46 @@ def _acl(acl: Acl | None) -> ObservedAcl:
     return ObservedAcl(roles={role: ObservedAclEntry(**entry.model_dump()) for role, entry in acl.roles.items()})
 
 
-def _settled(wanted: Wanted, status: ImageSourceStatus, rest: Rest, now: datetime) -> dict[str, Any]:  # fmt: skip
+def _drift(differing: Iterable[Difference], status: ImageSourceStatus, now: datetime) -> Drift | None:
     fields = tuple(
-        DriftField(path=_camel_path(path), desired=redacted(path, want), observed=redacted(path, seen) or "absent")
-        for path, want, seen in rest.drift
+        DriftField(path=camel_path(path), desired=redacted(path, want), observed=redacted(path, seen) or "absent")
+        for path, want, seen in differing
     )
-    since = status.drift.detected if status.drift else now
-    managed = None if wanted.observe_only else tuple(sorted({*wanted.fields, *(["acl"] if wanted.access else [])}))
-    return {
-        "drift": Drift(detected=since, fields=fields) if fields else None,
-        "managed": managed,
-        "settled_generation": wanted.generation,
-    }
+    return Drift(detected=status.drift.detected if status.drift else now, fields=fields) if fields else None
 
 
-def _camel_path(path: str) -> str:
-    return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
+def _managed(wanted: Wanted) -> tuple[str, ...] | None:
+    return None if wanted.observe_only else tuple(sorted({*wanted.fields, *(["acl"] if wanted.access else [])}))
 
 
 def _conclude(
-    conditions: "_Conditions", wanted: Wanted, source: Source | None, said: Statement, *, hidden: bool
-) -> None:
-    if said.problem and said.keep:
-        conditions.paused(said.problem)
+    resource: ImageSource, wanted: Wanted | None, source: Source | None, said: Statement, now: datetime
+) -> tuple[Condition, ...]:
+    spec, old = resource.spec, resource.status
+    conditions = _Conditions(old.conditions, resource.metadata.generation, now)
+    if said.problem and _is_paused(resource):
+        conditions.paused(said.problem, said.drift)
     elif said.problem:
-        conditions.problem(said.problem, access=said.access_problem)
-    elif said.rest is not None and source:
-        conditions.settled(wanted, source, said.rest)
-    if wanted.access is None:
+        of_access = said.access_problem or said.problem.reason is Reason.ACCESS_REFUSED
+        conditions.problem(said.problem, access=of_access and spec.acl is not None)
+    elif source:
+        conditions.settled(source, said.drift or (), observing=spec.management_policy is ManagementPolicy.OBSERVE)
+    if spec.acl is None:
         conditions.drop(ConditionType.ACCESS_SYNCED)
     if source and source.state.error:
-        text = f"the platform reports an error of this source: {_words(source.state.error.message, hidden=hidden)}"
+        words = _words(source.state.error.message, hidden=bool(old.credentials or (wanted and wanted.secrets)))
+        text = f"the platform reports an error of this source: {words}"
         conditions.put(ConditionType.PLATFORM_ERROR, "True", Reason.STATE_ERROR, text)
     elif source:
         conditions.drop(ConditionType.PLATFORM_ERROR)
+    return conditions.all()
+
+
+def _is_paused(resource: ImageSource) -> bool:
+    """Tell whether Ready keeps its value, whatever comes; an end that is kept from coming is said as ever."""
+    spec = resource.spec
+    observing = spec.management_policy is ManagementPolicy.OBSERVE  # which writes nothing anyhow
+    return spec.suspend and not observing and resource.metadata.deletion_timestamp is None
 
 
 class _Conditions:
@@ -216,27 +244,43 @@ class _Conditions:
         else:
             self.put(ConditionType.JOB_NOT_ACCEPTED, "True", reason, message)
 
-    def paused(self, problem: Problem) -> None:
-        """Say that nothing is compared; Ready keeps its value, and one that was never looked at has none to keep."""
-        self.put(ConditionType.SYNCED, "Unknown", problem.reason, problem.message)
-        if ConditionType.READY not in self._by_type:
-            self.put(ConditionType.READY, "Unknown", problem.reason, problem.message)
+    def paused(self, problem: Problem, drift: tuple[Difference, ...] | None) -> None:
+        """Say what waits, or what keeps the source from being seen, on all but Ready, which keeps its value.
 
-    def settled(self, wanted: Wanted, source: Source, rest: Rest) -> None:
-        reason = Reason.OBSERVED if wanted.observe_only else Reason.IN_SYNC
-        text = "is observed" if wanted.observe_only else "is as the spec says"
+        A Ready that is not True has one cause that lasts, whatever trouble came before: that spec.suspend is true.
+        """
+        ready = self._by_type.get(ConditionType.READY)
+        if ready is None or ready.status != "True":
+            self.put(ConditionType.READY, ready.status if ready else "Unknown", SUSPENDED.reason, SUSPENDED.message)
+        if drift is None:
+            self.put(ConditionType.SYNCED, "Unknown", problem.reason, problem.message)
+            self.put(ConditionType.ACCESS_SYNCED, "Unknown", problem.reason, problem.message)
+        else:
+            secret_alone = () if drift else (("origin", None, None),)  # its new value is what differs then
+            self._compared(drift or secret_alone, Reason.IN_SYNC, problem.reason, problem.message)
+        self.put(ConditionType.RECONCILING, "True", problem.reason, problem.message)
+        self.drop(ConditionType.STALLED, ConditionType.JOB_NOT_ACCEPTED)
+
+    def settled(self, source: Source, drift: tuple[Difference, ...], *, observing: bool) -> None:
+        reason = Reason.OBSERVED if observing else Reason.IN_SYNC
+        paths = ", ".join(camel_path(path) for path, _, _ in drift)
+        text = "is observed" if observing else "is as the spec says"
+        if paths:
+            why = "managementPolicy Observe" if observing else "driftPolicy Report"
+            text = f"is there and differs in {paths}, which {why} leaves so"
         self.put(ConditionType.READY, "True", reason, f"source {source.id} {text}")
-        drifted = [path for path, _, _ in rest.drift]
-        message = f"differs on the platform and is left so: {', '.join(map(_camel_path, drifted))}; see status.drift"
-        for kind, differs in (
-            (ConditionType.SYNCED, any(path != "acl" for path in drifted)),
-            (ConditionType.ACCESS_SYNCED, "acl" in drifted),
-        ):
-            if differs:
-                self.put(kind, "False", Reason.DRIFTED, message)
-            else:
-                self.put(kind, "True", reason, "")
+        message = f"differs on the platform and is left so: {paths}; see status.drift"
+        self._compared(drift, reason, Reason.DRIFTED, message)
         self.drop(ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.JOB_NOT_ACCEPTED)
+
+    def _compared(self, drift: tuple[Difference, ...], equal: Reason, differs: Reason, message: str) -> None:
+        """Say of content and of access whether they differ."""
+        of_access = {path == "acl" for path, _, _ in drift}
+        for kind, found in ((ConditionType.SYNCED, False), (ConditionType.ACCESS_SYNCED, True)):
+            if found in of_access:
+                self.put(kind, "False", differs, message)
+            else:
+                self.put(kind, "True", equal, "")
 
     def all(self) -> tuple[Condition, ...]:
         order = [kind.value for kind in ConditionType]
@@ -267,7 +311,7 @@ def _job(job: Job, old: JobStatus | None, *, hidden: bool) -> JobStatus:
     state = job.state.current
     finished = sum(task.state.current == "completed" for task in job.tasks)
     progress = f"{finished}/{len(job.tasks)}" if job.tasks else None
-    ended = state in {"completed", "error", "expired"}
+    ended = job.state.ended
     error = next((e.message for e in (job.state.error, *(task.error for task in job.tasks)) if e), None)
     return JobStatus(
         id=job.id,

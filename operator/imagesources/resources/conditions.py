@@ -22,8 +22,14 @@ class ConditionType(StrEnum):
 
     meaning: str
 
-    READY = "Ready", "True: the source on the platform was seen to be what this generation of the spec says."
-    SYNCED = "Synced", "True: the definition on the platform equals the spec. False: somebody changed it."
+    READY = (
+        "Ready",
+        "True: the source was seen to be what this generation of the spec says, but for what policies leave.",
+    )
+    SYNCED = (
+        "Synced",
+        "True: the definition on the platform equals the spec. Unknown: it was not compared.",
+    )
     ACCESS_SYNCED = "AccessSynced", "True: the access list on the platform equals spec.acl."
     RECONCILING = "Reconciling", "Work is under way or will be tried again."
     STALLED = "Stalled", "Nothing will get better until somebody changes something."
@@ -44,6 +50,24 @@ class Condition(Model):
     )
     last_transition_time: datetime = Field(description="When status changed last.")
     observed_generation: int = Field(0, description="The generation of the resource that this was said of.")
+
+
+class Status(Model):
+    """What every status says."""
+
+    observed_generation: int = Field(
+        -1, description="The newest generation of this resource that the operator has looked at; -1: none yet."
+    )
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field((), description="How the resource is.")
+
+    def condition(self, kind: ConditionType) -> Condition | None:
+        """Find a condition by its type; None: nothing is said about that."""
+        return next((condition for condition in self.conditions if condition.type == kind), None)
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """Write a number with its noun: ``no source``, ``1 source``, ``2 sources``, unless ``more`` is its plural."""
+    return f"{number or 'no'} {(more or f'{one}s') if number > 1 else one}"
 
 
 class Reason(StrEnum):
@@ -74,7 +98,11 @@ class Reason(StrEnum):
         "Wait; status.job shows how far the job is.",
     )
     PENDING = "Pending", "The resource waits for its first look at the platform.", "Wait; it takes seconds."
-    SUSPENDED = "Suspended", "spec.suspend is true: nothing is written.", "Set spec.suspend to false to go on."
+    SUSPENDED = (
+        "Suspended",
+        "spec.suspend is true, and something would be written otherwise.",
+        "Set spec.suspend to false to go on.",
+    )
 
     REACHABLE = "Reachable", "Of a Hub: the platform answers and accepts the API key.", "Nothing to do."
     BRAKED = (
@@ -115,7 +143,7 @@ class Reason(StrEnum):
     )
     SECRET_MISSING = (
         "SecretMissing",
-        "A Secret that the origin names, or its key, is missing or does not carry the label.",
+        "A Secret of the origin, or its key, is missing or does not carry the label; what was sent before stays.",
         'Create the Secret with that key, labelled images.cycle.io/credentials: "true".',
     )
     SECRET_NOT_FOR_HOST = (
@@ -125,13 +153,18 @@ class Reason(StrEnum):
     )
     SOURCE_REF_MISSING = (
         "SourceRefMissing",
-        "An ImageSource that the origin names has no source on the platform yet.",
+        "An ImageSource that the origin names has no source on the platform yet, or is the very one that names it.",
         "Create that ImageSource in this namespace or correct the name; this one follows by itself.",
+    )
+    SOURCE_REF_ELSEWHERE = (
+        "SourceRefElsewhere",
+        "An ImageSource that the origin names belongs to another hub.",
+        "Name an ImageSource of the same hub.",
     )
     SOURCE_ID_NOT_ALLOWED = (
         "SourceIdNotAllowed",
-        "The origin names a source by id, which the Hub does not allow.",
-        "Use sourceRef, or have spec.allowSourceIds of the Hub set to true.",
+        "The origin names a source by id, or an ImageSource that only observes one, which the Hub does not allow.",
+        "Name an ImageSource that manages its source by sourceRef, or have spec.allowSourceIds of the Hub set to true.",
     )
 
     PLATFORM_UNREACHABLE = (
@@ -178,17 +211,17 @@ class Reason(StrEnum):
     DRIFT_NOT_CONVERGING = (
         "DriftNotConverging",
         "The platform does not keep what is written.",
-        "Set the fields that the message names to what the platform makes of them, or remove them.",
+        "Set the fields that the message names to what status.drift shows as observed, or remove them.",
     )
     SOURCE_GONE = (
         "SourceGone",
         "Others deleted the source on the platform, and the policies do not create it again.",
-        "Delete this resource; to have the source again, create a new ImageSource without adopt.",
+        "Set spec.driftPolicy to Correct (adopted: create another ImageSource without adopt), or delete this one.",
     )
     CHANGED_ELSEWHERE = (
         "ChangedElsewhere",
-        "Others keep changing the source back; the operator writes ever more rarely.",
-        "Find who else manages the source (status.drift says what changes), or set spec.driftPolicy to Report.",
+        "Others keep changing the source back; the operator corrects that three times within ten minutes, not more.",
+        "Find who else manages the source (status.drift says what differs), or set spec.driftPolicy to Report.",
     )
     MAY_ALREADY_EXIST = (
         "MayAlreadyExist",
@@ -237,6 +270,6 @@ class Reason(StrEnum):
     )
     NOT_ACCEPTED = (
         "NotAccepted",
-        "The platform did not accept the job.",
-        "Wait; it is tried again, and the message says what the platform answered.",
+        "The platform did not accept the job that deletes the source.",
+        "Wait, as it is asked for again; if it lasts, look at the jobs of the hub on the platform.",
     )

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from imagesources.resources.base import Model, Resource, Rule, exactly_one, matching
-from imagesources.resources.conditions import Condition
+from imagesources.resources.conditions import Status
 from imagesources.resources.fields import Duration, Name, ObjectId, SecretKeyRef
-from imagesources.resources.imagesource import Acl
+from imagesources.resources.imagesource import Acl, acl_rules
 from imagesources.resources.meta import Metadata
 
 OFFICIAL_URL = "https://api.cycle.io"
@@ -68,6 +68,11 @@ class Brake(Model):
     percent: Annotated[int, Field(ge=1, le=100)] = Field(
         30, description="More than this share of the hub's sources within the window stops the writes."
     )
+    vanished: Annotated[int, Field(ge=1, le=1000000)] = Field(
+        3,
+        description="Up to this many sources that have vanished from the platform within the window are created again. "
+        "More than that, and more than a tenth of the hub's or 20, stop the writes: the platform may be an old copy.",
+    )
     window: Duration = Field("10m", description="The time over which is counted, such as 10m.")
 
 
@@ -76,6 +81,12 @@ _SAME_PLACE = (
     "has(self.spec.platform) == has(oldSelf.spec.platform) && (!has(self.spec.platform) || "
     "(self.spec.platform.hubId == oldSelf.spec.platform.hubId && self.spec.platform.url == oldSelf.spec.platform.url))"
 )
+
+
+class MaximumAcl(Acl):
+    """The most that access lists may grant."""
+
+    rules: ClassVar = acl_rules("maximumAcl", "the most that each may be given; {} is nobody", "for no limit")
 
 
 class HubSpec(Model):
@@ -103,7 +114,7 @@ class HubSpec(Model):
         description="Identifier of the role of the API key. Given, an access list that takes manage from it is "
         "refused, as it would lock the operator out.",
     )
-    maximum_acl: Acl | None = Field(
+    maximum_acl: MaximumAcl | None = Field(
         None, description="The most that the access list of a source may grant. Absent: no limit."
     )
     allow_source_ids: bool = Field(
@@ -163,7 +174,9 @@ class SourceCounts(Model):
     drifted: int = Field(0, description="Sources that differ from their ImageSource.")
     failed: int = Field(0, description="ImageSources that are not Ready.")
     unmanaged: int = Field(0, description="Sources on the platform that no ImageSource has, in whatever namespace.")
-    unmanaged_names: tuple[str, ...] = Field((), description="The first few of the unmanaged sources, by name.")
+    unmanaged_names: tuple[str, ...] = Field(
+        (), description="The first few of the unmanaged sources, as identifier (id): several may have one identifier."
+    )
     strays: tuple[str, ...] = Field(
         (), description="Sources that were created for an ImageSource that is gone, by id; never deleted by itself."
     )
@@ -188,15 +201,17 @@ class Counted(Model):
     """Which sources were deleted or rewritten lately; of very many the rest is a number, noted a little ahead."""
 
     sources: tuple[CountedSource, ...] = Field((), description="The newest of them.")
+    vanished: tuple[CountedSource, ...] | None = Field(
+        None, description="Sources that others deleted and that were, or were about to be, created again."
+    )
     others: int = Field(0, description="How many more, at most.")
     at: datetime = Field(description="When that was noted.")
     release: str = Field("", description="spec.releaseBrake at that time: a release begins to count anew.")
 
 
-class HubStatus(Model):
+class HubStatus(Status):
     """What the operator knows of the hub."""
 
-    observed_generation: int = Field(-1, description="The newest generation that the operator has looked at.")
     hub_id: str | None = Field(None, description="Id of the hub on the platform.")
     url: str | None = Field(None, description="Where it is reached; for an embedded platform its instance.")
     capabilities: tuple[Capability, ...] | None = Field(
@@ -207,7 +222,6 @@ class HubStatus(Model):
     counted: dict[str, Counted] | None = Field(
         None, description="What the brake has counted, by shard of the operator: a restarted one goes on from there."
     )
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field((), description="How the hub is.")
 
 
 class Hub(Resource):

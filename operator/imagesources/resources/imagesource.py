@@ -56,22 +56,26 @@ class AclEntry(Model):
     manage: bool = Field(description="May delete the source and change who has access.")
 
 
+def acl_rules(name: str, roles: str, absent: str) -> tuple[Rule, Rule]:
+    """Write the rules of an access list: what its field is called, what ``roles`` mean there, and why to remove it."""
+    return (
+        Rule(
+            exactly_one("roles", "unrestricted"),
+            f"{name} is either {name}.roles ({roles}) or {name}.unrestricted: true; {absent}, remove {name}",
+        ),
+        Rule(
+            "!has(self.roles) || self.roles.all(role, size(role) > 0 && size(role) <= 253)",
+            f"each key of {name}.roles is the identifier of a role, of 1 to 253 characters",
+            "roles",
+        ),
+    )
+
+
 class Acl(Model):
     """Who may do what with the source."""
 
     atomic: ClassVar = True
-    rules: ClassVar = (
-        Rule(
-            exactly_one("roles", "unrestricted"),
-            "acl is either acl.roles (who may do what; {} is nobody) or acl.unrestricted: true; to leave access as it "
-            "is, remove acl",
-        ),
-        Rule(
-            "!has(self.roles) || self.roles.all(role, size(role) > 0 && size(role) <= 253)",
-            "each key of acl.roles is the identifier of a role, of 1 to 253 characters",
-            "roles",
-        ),
-    )
+    rules: ClassVar = acl_rules("acl", "who may do what; {} is nobody", "to leave access as it is")
 
     roles: Annotated[dict[str, AclEntry], Field(max_length=64)] | None = Field(
         None,
@@ -200,6 +204,17 @@ class ImageSourceSpec(Model):
 class ImageSource(Resource):
     """An image source of the Cycle platform: where an image comes from and how it is built."""
 
+    rules: ClassVar = (
+        Rule(
+            "!(has(oldSelf.status) && has(oldSelf.status.adopted) && oldSelf.status.adopted "
+            "&& has(oldSelf.spec.adopt) && has(oldSelf.spec.adopt.identifier)) "
+            "|| !has(self.spec.adopt) || !has(self.spec.adopt.identifier) "
+            "|| self.spec.adopt.identifier == oldSelf.spec.adopt.identifier",
+            "adopt.identifier is immutable once a source was adopted; to adopt another, create another ImageSource",
+            "spec.adopt.identifier",
+        ),
+    )
+
     plural: ClassVar = "imagesources"
     namespaced: ClassVar = True
     short_names: ClassVar = ("imgsrc",)
@@ -222,6 +237,7 @@ class ImageSource(Resource):
         ("Hub", ".status.hub.name", 1),
         ("Synced", ".status.conditions[?(@.type=='Synced')].status", 1),
         ("Access", ".status.conditions[?(@.type=='AccessSynced')].status", 1),
+        ("Suspended", ".spec.suspend", 1),
         ("Message", ".status.conditions[?(@.type=='Ready')].message", 1),
     )
 

@@ -66,8 +66,8 @@ class OriginDetails(Model):
     repo: Repo | None = Field(None, description="docker-file: the git repository that holds the Dockerfile.")
     targz_url: Url | None = Field(
         None,
-        description="docker-file: URL of a tar.gz with the build context, used instead of a repository. "
-        "Where it contains a secret, use targzUrlFrom instead.",
+        description="docker-file: URL of a tar.gz with the build context, for a source without a repository; what the "
+        "platform makes of both is not described. Where it contains a secret, use targzUrlFrom instead.",
     )
     targz_url_from: ValueFrom | None = Field(None, description="docker-file: reads that URL from a Secret.")
     context_dir: Text | None = Field(None, description="docker-file: folder that is the build context.")

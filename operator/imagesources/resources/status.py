@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from imagesources.resources.base import Model
-from imagesources.resources.conditions import Condition
+from imagesources.resources.conditions import Condition, Status
 from imagesources.resources.fields import ObjectId, Shown, at_most
 
 
@@ -99,17 +99,19 @@ class UsedSecret(Model):
     resource_version: str = Field(description="Version of the Secret whose values were sent.")
 
 
-class ImageSourceStatus(Model):
+class ImageSourceStatus(Status):
     """What the operator saw and did."""
 
-    observed_generation: int = Field(
-        -1, description="The newest generation of this resource that the operator has looked at; -1: none yet."
-    )
     settled_generation: int | None = Field(
         None,
         description="The newest generation that the source was seen to be; a difference that comes later is drift.",
     )
     id: ObjectId | None = Field(None, description="Id of the source on the platform.")
+    unconfirmed_id: ObjectId | None = Field(
+        None,
+        description="Id of a source that the platform may have created for this resource, though under another "
+        "identifier than was asked for; nothing is created until spec.adopt or deletionPolicy decides.",
+    )
     hub: Pin | None = Field(None, description="The place that the source belongs to; it never changes.")
     state: str | None = Field(None, description="State of the source on the platform: live, deleting or deleted.")
     identifier: str | None = Field(None, description="Identifier of the source on the platform.")
@@ -121,7 +123,9 @@ class ImageSourceStatus(Model):
     images_count: int | None = Field(None, description="Number of images, as of the last change of this status.")
     acl: ObservedAcl | None = Field(None, description="Who may do what on the platform.")
     job: JobStatus | None = Field(None, description="The job of the platform that runs for this source, or the last.")
-    drift: Drift | None = Field(None, description="Changes made by others that the policies leave as they are.")
+    drift: Drift | None = Field(
+        None, description="What differs on the platform and is left so: by policy, while suspended, or for now."
+    )
     credentials: tuple[UsedSecret, ...] | None = Field(
         None, description="Secrets whose values the platform has, by version; no value and no hash of one."
     )

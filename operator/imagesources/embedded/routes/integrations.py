@@ -1,6 +1,7 @@
 """The operations on integrations; secrets are masked as those of origins are."""
 
 import logging
+from functools import partial
 
 from aiohttp import web
 from sqlalchemy import RowMapping
@@ -85,13 +86,14 @@ def _id(call: Call) -> str:
     return call.request.match_info["integration_id"]
 
 
+_operation = partial(operation, hub_required=False)
 _COLLECTION = "/v1/hubs/current/integrations"
 _ONE = _COLLECTION + "/{integration_id}"
 
 ROUTES = (
-    web.get(_COLLECTION, operation(Capability.INTEGRATIONS_VIEW, list_integrations)),
-    web.post(_COLLECTION, operation(Capability.INTEGRATIONS_MANAGE, create_integration)),
-    web.get(_ONE, operation(Capability.INTEGRATIONS_VIEW, get_integration)),
-    web.patch(_ONE, operation(Capability.INTEGRATIONS_MANAGE, update_integration)),
-    web.delete(_ONE, operation(Capability.INTEGRATIONS_MANAGE, delete_integration)),
+    web.get(_COLLECTION, _operation(Capability.INTEGRATIONS_VIEW, list_integrations)),
+    web.post(_COLLECTION, _operation(Capability.INTEGRATIONS_MANAGE, create_integration)),
+    web.get(_ONE, _operation(Capability.INTEGRATIONS_VIEW, get_integration)),
+    web.patch(_ONE, _operation(Capability.INTEGRATIONS_MANAGE, update_integration)),
+    web.delete(_ONE, _operation(Capability.INTEGRATIONS_MANAGE, delete_integration)),
 )

@@ -117,8 +117,10 @@ def _source_id(call: Call) -> str:
 
 
 def _changed(call: Call, row: RowMapping, what: str, status: int = 200) -> web.Response:
+    """Answer with a changed source; a caller who could not read it sees no credentials here either."""
     LOG.info("source %s was %s by key %s", row["id"], what, call.caller.key_id)
-    written = render.source(row, mask=call.services.options.mask_credentials)
+    may_view = call.caller.has(Capability.SOURCES_VIEW) and call.caller.may(row["acl"], "view")
+    written = render.source(row, mask=call.services.options.mask_credentials or not may_view)
     return json_response({"data": written}, status=status)
 
 

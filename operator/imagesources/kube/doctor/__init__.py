@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any, TypeVar
 
-from imagesources.hubs.directory import HubDirectory
-from imagesources.hubs.hub import HubKey
-from imagesources.kube.cache import Cache
+from imagesources.hubs.hub import HubKey, hub_name
+from imagesources.kube.default_hub import DefaultHub
 from imagesources.kube.doctor import cluster, hubs, sources
-from imagesources.kube.doctor.finding import Finding, Level
+from imagesources.kube.doctor.finding import Finding, Level, listed
 from imagesources.kube.doctor.reader import Reader
-from imagesources.kube.hubs import HubController
+from imagesources.kube.selector import Selector
 from imagesources.reconcile.ports import KubernetesError, Vanished
 from imagesources.resources.base import UnreadableError
 from imagesources.resources.hub import ClusterHub, Hub
@@ -22,13 +21,16 @@ Json = dict[str, Any]
 _Kind = TypeVar("_Kind", ImageSource, Hub, ClusterHub)
 
 
-async def examine(reader: Reader, settings: Settings, account: str = "") -> AsyncIterator[Finding]:
+async def examine(
+    reader: Reader, settings: Settings, account: str = "", default_hub: DefaultHub | None = None
+) -> AsyncIterator[Finding]:
     """Look at everything, from the ground up; what cannot be looked at is a finding as well.
 
     Args:
         reader: the cluster.
         settings: how the operator runs: namespaces, its own namespace, hosts, Lease.
         account: the operator's service account, ``namespace:name``; empty: who asks.
+        default_hub: the Hub that the installation brings along.
     """
     ground = await cluster.apiserver(reader)
     for finding in ground:
@@ -38,12 +40,16 @@ async def examine(reader: Reader, settings: Settings, account: str = "") -> Asyn
     for check, looking in (
         ("crds", cluster.crds(reader)),
         ("rights", cluster.rights(reader, settings, account)),
-        ("lease", cluster.lease(reader, settings)),
-        ("hub", _hubs(reader, settings)),
+        ("lease", cluster.leases(reader, settings)),
+        ("others", cluster.others(reader, account)),
+        ("hub", _hubs(reader, settings, default_hub)),
         ("sources", _sources(reader, settings)),
     ):
         for finding in await _seen(check, looking):
             yield finding
+    if not settings.leader_elect:
+        message = "not looked at without --leader-elect: whether an operator runs was not checked"
+        yield Finding(Level.OK, "lease", message)
 
 
 async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
@@ -53,12 +59,10 @@ async def _seen(check: str, looking: Awaitable[list[Finding]]) -> list[Finding]:
         return []  # its CRD is missing, which was said before
     except KubernetesError as error:
         remedy = "run the doctor as somebody who may read it"
-        return [Finding(Level.FAIL, check, f"it cannot be looked at: the Kubernetes API says {error}", remedy)]
+        return [Finding(Level.FAIL, check, f"it cannot be looked at, as the Kubernetes API failed: {error}", remedy)]
 
 
-async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
-    directory = HubDirectory(clusterwide=not settings.namespaces, on_change=lambda _key, _changed: None)
-    controller = HubController(reader, Cache(), directory, settings, None)
+async def _hubs(reader: Reader, settings: Settings, default_hub: DefaultHub | None) -> list[Finding]:
     found: dict[HubKey, Hub] = {}
     unreadable: list[Finding] = []
     for kind in (Hub,) if settings.namespaces else (Hub, ClusterHub):
@@ -67,13 +71,20 @@ async def _hubs(reader: Reader, settings: Settings) -> list[Finding]:
         unreadable += others
     if not found and not unreadable:
         return [Finding(Level.WARN, "hub", "there is no Hub: no source can be created", "create a Hub named default")]
-    looked = [finding for key, hub in sorted(found.items()) async for finding in hubs.look_at(key, hub, controller)]
+    if default_hub and (there := found.get(default_hub.key)) and (fields := default_hub.differing(there)):
+        message = (
+            f"{default_hub.key[0]} {hub_name(default_hub.key)} differs from the installation's in {listed(fields)}"
+        )
+        unreadable.append(Finding(Level.WARN, "hub", message, "change it with kubectl, or the values of the chart"))
+    looked = [each for key, hub in sorted(found.items()) async for each in hubs.look_at(key, hub, reader, settings)]
     return unreadable + looked
 
 
 async def _sources(reader: Reader, settings: Settings) -> list[Finding]:
     found, unreadable = _read(ImageSource, await _listed(reader, settings, ImageSource.plural))
-    return [*unreadable, *sources.look_at(found), *await sources.secrets_of(found, reader)]
+    shard = Selector.parse(settings.shard_selector)
+    ours = [source for source in found if shard.fits(source.metadata.labels)]
+    return [*unreadable, *sources.look_at(ours), *await sources.secrets_of(ours, reader)]
 
 
 def _read(kind: type[_Kind], bodies: Iterable[Json]) -> tuple[list[_Kind], list[Finding]]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import combinations
 from typing import Any
 
 from imagesources.kube.doctor.finding import Finding, Level, listed
@@ -22,7 +23,8 @@ OLDEST = (1, 31)
 """Minor version that the CRDs need (selectableFields, ratcheting)."""
 _SKEW_SECONDS = 5.0
 _AT_ONCE = 8
-_APPLY = "kubectl apply --server-side -f crds/"
+_RELEASES = "app.kubernetes.io/name=imagesource-operator"
+_APPLY = "kubectl apply --server-side --force-conflicts -f crds/"
 
 
 async def apiserver(reader: Reader) -> list[Finding]:
@@ -99,8 +101,7 @@ async def rights(reader: Reader, settings: Settings, account: str) -> list[Findi
         async with places:
             return [v for v in permission.verbs if not await reader.may(permission, v, namespace, name, account)]
 
-    lease_name = settings.lease if settings.leader_elect else ""
-    wanted = list(needed(settings.namespaces, settings.operator_namespace, lease_name))
+    wanted = list(needed(settings.namespaces, settings.operator_namespace, settings.leases))
     answers = await asyncio.gather(*(denied(*each) for each in wanted))
     who = f"system:serviceaccount:{account}" if account else await reader.who()
     remedy = "install the chart's RBAC again, or name the operator's account: --account NAMESPACE:NAME"
@@ -113,30 +114,50 @@ async def rights(reader: Reader, settings: Settings, account: str) -> list[Findi
     return found or [Finding(Level.OK, "rights", f"{who} may do all that the operator needs")]
 
 
-async def lease(reader: Reader, settings: Settings) -> list[Finding]:
+async def leases(reader: Reader, settings: Settings) -> list[Finding]:
     """Held, and renewed in time; an operator that works alone has none."""
-    if not settings.leader_elect:
-        return []
-    name, namespace = settings.lease, settings.operator_namespace
+    return [await _lease(reader, settings.operator_namespace, name) for name in settings.leases]
+
+
+async def _lease(reader: Reader, namespace: str, name: str) -> Finding:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
     try:
         spec = (await reader.read(path)).body.get("spec", {})
     except Vanished:
         message = f"there is no Lease {name} in namespace {namespace}: no operator with --leader-elect has run there"
-        return [
-            Finding(
-                Level.WARN,
-                "lease",
-                message,
-                "check --operator-namespace and --lease-name, start it, or say --no-leader-elect",
-            )
-        ]
+        remedy = "check --operator-namespace and --lease-name, start it, or say --no-leader-elect"
+        return Finding(Level.WARN, "lease", message, remedy)
     holder, lasts = spec.get("holderIdentity"), spec.get("leaseDurationSeconds", 0)
     if not holder:
         message = f"nobody holds the Lease {name}: the operator is stopped"
-        return [Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods")]
+        return Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods")
     age = (datetime.now(UTC) - datetime.fromisoformat(spec["renewTime"])).total_seconds()
     if age > lasts + _SKEW_SECONDS:
         message = f"{holder} has not renewed the Lease {name} for {age:.0f} s (it lasts {lasts} s): no operator works"
-        return [Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods; kubectl logs of the operator")]
-    return [Finding(Level.OK, "lease", f"{holder} holds the Lease {name}, renewed {max(age, 0):.0f} s ago")]
+        return Finding(Level.FAIL, "lease", message, f"kubectl -n {namespace} get pods; kubectl logs of the operator")
+    return Finding(Level.OK, "lease", f"{holder} holds the Lease {name}, renewed {max(age, 0):.0f} s ago")
+
+
+async def others(reader: Reader, account: str) -> list[Finding]:
+    """Releases that serve the same, each with a Lease of its own; the operator's own account may not look for them."""
+    if not account:
+        return []
+    try:
+        deployments = (await reader.read("/apis/apps/v1/deployments", labelSelector=_RELEASES)).body["items"]
+    except KubernetesError:
+        return []
+    remedy = "uninstall one with uninstall.refuse=false, or give each its own namespaces or shardSelector"
+    return [
+        Finding(Level.WARN, "others", f"{one} and {two} serve the same, and each works on all that is there", remedy)
+        for (one, first), (two, second) in combinations(sorted(map(_served, deployments)), 2)
+        if first is not None and second is not None and (not first or not second or first & second)
+    ]
+
+
+def _served(deployment: Json) -> tuple[str, set[str] | None]:
+    """Name an operator, and tell which namespaces it serves: none means all; None: it is a shard, or does not run."""
+    metadata, spec = deployment["metadata"], deployment["spec"]
+    flags = [flag.partition("=") for each in spec["template"]["spec"]["containers"] for flag in each.get("args", [])]
+    alone = spec["replicas"] and not any(name == "--shard-selector" for name, _, _ in flags)
+    namespaces = {value for name, _, value in flags if name == "--namespace"}
+    return f"{metadata['namespace']}/{metadata['name']}", namespaces if alone else None

@@ -5,24 +5,26 @@ from collections.abc import AsyncIterator, Iterator
 from imagesources.hubs.hub import HubKey, hub_name
 from imagesources.hubs.trouble import trouble_listing
 from imagesources.kube.doctor.finding import Finding, Level, listed
-from imagesources.kube.hubs import HubController, UnusableHubError
+from imagesources.kube.doctor.reader import Reader
+from imagesources.kube.reach import UnusableHubError, how_to_reach
 from imagesources.platform.client import Limits, PlatformClient
 from imagesources.platform.errors import PlatformError
-from imagesources.resources.conditions import ConditionType, Reason
+from imagesources.resources.conditions import ConditionType, Reason, counted
 from imagesources.resources.hub import Hub
+from imagesources.settings import Settings
 
 _LIMITS = Limits(connect=5.0, total=15.0)
 
 
-async def look_at(key: HubKey, hub: Hub, controller: HubController) -> AsyncIterator[Finding]:
-    """Tell how a Hub is, as the operator says and as it is seen from here."""
+async def look_at(key: HubKey, hub: Hub, reader: Reader, settings: Settings) -> AsyncIterator[Finding]:
+    """Tell how a Hub is, as the operator says and as it is seen from here; its trouble is not the installation's."""
     title = f"{key[0]} {hub_name(key)}"
     said = _said(title, hub)
     yield said
     for finding in _noted(title, hub):
         yield finding
     if hub.spec.platform:
-        yield await _asked(title, key, hub, controller, operator_is_content=said.level is Level.OK)
+        yield await _asked(title, key, hub, reader, settings, operator_is_content=said.level is Level.OK)
 
 
 def _said(title: str, hub: Hub) -> Finding:
@@ -32,10 +34,9 @@ def _said(title: str, hub: Hub) -> Finding:
         return Finding(Level.WARN, "hub", message, "wait a moment; else see whether the operator runs and serves it")
     if ready.status == "True":
         sources = hub.status.sources
-        counted = f"; sources managed: {sources.managed}, unmanaged: {sources.unmanaged}" if sources else ""
-        return Finding(Level.OK, "hub", f"{title}: the operator reaches the platform{counted}")
-    level = Level.WARN if ready.reason == Reason.PENDING else Level.FAIL
-    return Finding(level, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
+        numbers = f"; sources managed: {sources.managed}, unmanaged: {sources.unmanaged}" if sources else ""
+        return Finding(Level.OK, "hub", f"{title}: the operator last said that the platform answers{numbers}")
+    return Finding(Level.WARN, "hub", f"{title}: {ready.reason}: {ready.message}", remedy_of(ready.reason))
 
 
 def _noted(title: str, hub: Hub) -> Iterator[Finding]:
@@ -48,28 +49,31 @@ def _noted(title: str, hub: Hub) -> Iterator[Finding]:
         message = f"{title}: left behind by ImageSources that are gone: {listed(sources.strays)}"
         yield Finding(Level.WARN, "leak", message, "look at these sources on the platform, and delete or adopt them")
     if hub.metadata.deletion_timestamp:
-        message = f"{title}: its deletion waits for {sources.pinned if sources else 'some'} ImageSources"
+        users = counted(sources.pinned, "ImageSource") if sources else "ImageSources"
+        message = f"{title}: its deletion waits for {users}"
         yield Finding(Level.WARN, "hub", message, "delete or move the ImageSources that use it")
 
 
-async def _asked(title: str, key: HubKey, hub: Hub, controller: HubController, *, operator_is_content: bool) -> Finding:
+async def _asked(
+    title: str, key: HubKey, hub: Hub, reader: Reader, settings: Settings, *, operator_is_content: bool
+) -> Finding:
     """Ask the platform for one source, with the key that the Hub names, if the host may be called from here."""
     try:
-        connection, url, policy, _ = await controller.how_to_reach(key, hub)
+        reach = await how_to_reach(key, hub, reader, settings)
     except UnusableHubError as error:
         trouble = error.trouble
         if trouble.reason is Reason.HOST_NOT_ALLOWED and operator_is_content:
             message = f"{title}: not asked from here: {trouble.message}"
             return Finding(Level.WARN, "platform", message, "give the doctor --allow-host as the operator has it")
-        return Finding(Level.FAIL, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
-    async with PlatformClient(connection, policy, limits=_LIMITS) as client:
+        return Finding(Level.WARN, "platform", f"{title}: {trouble.reason}: {trouble.message}", trouble.reason.remedy)
+    async with PlatformClient(reach.connection, reach.policy, limits=_LIMITS) as client:
         try:
             await client.list_page(page_size=1)
         except PlatformError as error:
-            trouble = trouble_listing(error, url)
+            trouble = trouble_listing(error, reach.pinned_url)
             message = f"{title}: asked from here: {trouble.reason}: {trouble.message}"
-            return Finding(Level.FAIL, "platform", message, trouble.reason.remedy)
-    return Finding(Level.OK, "platform", f"{title}: {url} answers from here and takes the API key")
+            return Finding(Level.WARN, "platform", message, trouble.reason.remedy)
+    return Finding(Level.OK, "platform", f"{title}: {reach.pinned_url} answers from here and takes the API key")
 
 
 def remedy_of(reason: str) -> str:

@@ -44,13 +44,13 @@ PERMISSIONS: Final = (
 )
 
 
-def needed(namespaces: tuple[str, ...], home: str, lease: str) -> Iterator[tuple[Permission, str, str]]:
+def needed(namespaces: tuple[str, ...], home: str, leases: tuple[str, ...]) -> Iterator[tuple[Permission, str, str]]:
     """List what is needed: permission, namespace ("": all of them), name of the object ("": any).
 
     Args:
         namespaces: those that are served; none: the whole cluster.
         home: the operator's namespace.
-        lease: the name of its Lease, which every verb but create is granted for; empty: it has none.
+        leases: the names of its Leases, which every verb but create is granted for; none: it works alone.
     """
     for permission in PERMISSIONS:
         match permission.scope:
@@ -58,5 +58,5 @@ def needed(namespaces: tuple[str, ...], home: str, lease: str) -> Iterator[tuple
                 yield from ((permission, namespace, "") for namespace in namespaces or ("",))
             case Scope.CLUSTER if not namespaces:
                 yield permission, "", ""
-            case Scope.HOME if lease:
-                yield permission, home, "" if "create" in permission.verbs else lease
+            case Scope.HOME if leases:
+                yield from ((permission, home, name) for name in ([""] if "create" in permission.verbs else leases))

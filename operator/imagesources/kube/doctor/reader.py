@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from kubernetes.aio import client
 
-from imagesources.kube.api import KubernetesApi
+from imagesources.kube.api import KubernetesApi, unanswered
 from imagesources.kube.doctor.permissions import Permission
 from imagesources.reconcile.ports import KubernetesError, Secret, Vanished
 
@@ -36,9 +36,9 @@ class Reader(KubernetesApi):
         super().__init__(configuration)
         self._secrets: dict[tuple[str, str], Secret | None] = {}
 
-    async def read(self, path: str) -> Read:
+    async def read(self, path: str, **query: str) -> Read:
         """GET a path."""
-        return await self._ask("GET", path)
+        return await self._ask("GET", path, query=query)
 
     async def read_secret(self, namespace: str, name: str) -> Secret | None:
         """Read a Secret's values; None: there is none."""
@@ -59,11 +59,14 @@ class Reader(KubernetesApi):
         kind = "subjectaccessreviews" if account else "selfsubjectaccessreviews"
         return bool((await self._ask("POST", f"{_AUTHORIZATION}/{kind}", body)).body["status"]["allowed"])
 
-    async def _ask(self, method: str, path: str, body: Json | None = None) -> Read:
+    async def _ask(
+        self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None
+    ) -> Read:
         try:
             request = await self._client.param_serialize(
                 method,
                 path,
+                query_params=list((query or {}).items()),
                 header_params={"Accept": "application/json", "Content-Type": "application/json"},
                 body=body,
                 auth_settings=["BearerToken"],
@@ -71,7 +74,7 @@ class Reader(KubernetesApi):
             answer = await self._client.call_api(*request, _request_timeout=_SECONDS)
             text = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubernetesError(type(error).__name__) from None
+            raise unanswered(error) from None
         if answer.status >= 300:
             raise (Vanished if answer.status == 404 else KubernetesError)(f"{answer.status} {answer.reason}")
         headers = {name.lower(): value for name, value in answer.headers.items()}

@@ -16,6 +16,10 @@ from imagesources.resources.imagesource import ImageSource
 
 _SOON = timedelta(minutes=5)
 """What is under way for longer is stuck."""
+_SURE = (Reason.HUB_NOT_FOUND, Reason.CLUSTER_HUB_UNAVAILABLE, Reason.HUB_NOT_ALLOWED)
+"""Nothing is under way: somebody is needed at once."""
+_SHOWN = 5
+"""Of one reason, so many messages are shown."""
 
 
 def look_at(sources: Sequence[ImageSource]) -> Iterator[Finding]:
@@ -61,19 +65,24 @@ def _unseen(sources: Sequence[ImageSource]) -> Iterator[Finding]:
 
 
 def _stuck(sources: Sequence[ImageSource]) -> Iterator[Finding]:
-    """Group by reason: one cause, such as a Hub, may hold many."""
-    found: defaultdict[str, list[tuple[ImageSource, Condition]]] = defaultdict(list)
+    """Group by reason and message: one cause, such as a Hub, may hold many."""
+    found: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for source in sources:
         ready = _ready(source)
         if ready and ready.status == "False" and ready.reason != Reason.SUSPENDED and _for_good(source, ready):
-            found[ready.reason].append((source, ready))
-    for reason, stuck in sorted(found.items()):
-        names = listed(_name(source) for source, _ in stuck)
-        (_, newest) = max(stuck, key=lambda pair: pair[1].last_transition_time)
-        yield Finding(Level.WARN, "sources", f"{reason}: {names}: {newest.message}", remedy_of(reason))
+            found[ready.reason][ready.message].append(_name(source))
+    for reason, messages in sorted(found.items()):
+        largest = sorted(messages.items(), key=lambda item: (-len(item[1]), item))
+        for message, names in largest[:_SHOWN]:
+            yield Finding(Level.WARN, "sources", f"{reason}: {listed(names)}: {message}", remedy_of(reason))
+        if others := [name for _, names in largest[_SHOWN:] for name in names]:
+            message = f"{reason}: {listed(others)}: for other causes, which their Ready conditions tell"
+            yield Finding(Level.WARN, "sources", message, remedy_of(reason))
 
 
 def _for_good(source: ImageSource, ready: Condition) -> bool:
+    if ready.reason in _SURE:
+        return True
     stalled = any(c.type == ConditionType.STALLED and c.status == "True" for c in source.status.conditions)
     return stalled or datetime.now(UTC) - ready.last_transition_time > _SOON
 
