@@ -7,7 +7,8 @@ ARGS ?=
 
 help:
 	@echo 'make demo      the operator at work on a real Kubernetes API, on this machine'
-	@echo 'make test      all tests but make e2e (ARGS="…" goes to pytest)'
+	@echo '               ARGS=--keep leaves it running, ARGS=--kubeconfig=FILE plays in the cluster of that file'
+	@echo 'make test      all tests but make e2e, about 45 minutes on two cores (ARGS=tests/unit: a part; see pytest)'
 	@echo 'make check     lint, format, types and import ranks alone'
 	@echo 'make e2e       the image and the chart on a real node; needs kind with Docker, or root on Debian'
 	@echo 'make bench     the embedded platform with 10,000 sources, beside a trivial handler'
@@ -19,6 +20,7 @@ demo: .venv/made
 	@$(BIN)/python -m imagesources demo $(ARGS)
 
 test: check
+	@$(if $(ARGS),,echo 'All tests: about 45 minutes on two cores, and eight more to build what is missing the first time.')
 	$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/made

@@ -25,7 +25,7 @@ def strike(thread, callback, *args):
         if isinstance(loop, asyncio.BaseEventLoop) and loop._thread_id == ident:
             loop.call_soon_threadsafe(callback, *args)
 
-signal.signal(signal.SIGUSR1, lambda *_: strike("operator", time.sleep, 3600))
+signal.signal(signal.SIGUSR1, lambda *_: strike("MainThread", time.sleep, 3600))
 signal.signal(signal.SIGUSR2, lambda *_: strike("kopf", time.sleep, 3600))
 signal.signal(signal.SIGHUP, lambda *_: strike("kopf", sys.exit))
 '''

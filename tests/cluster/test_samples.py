@@ -1,4 +1,4 @@
-"""The samples and the examples of the reference pages on a real apiserver."""
+"""The samples and the examples of the README and the reference pages on a real apiserver."""
 
 import re
 from collections.abc import Iterator
@@ -45,12 +45,16 @@ def test_sample_variants(kubectl: Kubectl, path: Path) -> None:
     kubectl(*DRY_RUN, input=shown)
 
 
-@pytest.mark.parametrize("page", ["imagesource", "hub", "clusterhub"])
-def test_page_example(kubectl: Kubectl, page: str) -> None:
-    """The example of a reference page is valid."""
-    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text()
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
-    kubectl(*DRY_RUN, input=example)
+@pytest.mark.parametrize(
+    ("page", "count"),
+    [("README", 2), *((f"docs/reference/{kind}", 1) for kind in ("imagesource", "hub", "clusterhub"))],
+)
+def test_page_example(kubectl: Kubectl, page: str, count: int) -> None:
+    """The examples of a page are valid."""
+    examples = re.findall(r"```yaml\n(.*?)```", (ROOT / f"{page}.md").read_text(), flags=re.DOTALL)
+    assert len(examples) == count
+    for example in examples:
+        kubectl(*DRY_RUN, input=example)
 
 
 def _refs(value: object) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,23 @@ def test_no_signal_is_lost() -> None:
     assert (rounds, program.returncode) == (_ROUNDS, 0)
 
 
+def test_other_signals_do_not_stop() -> None:
+    """A signal that another part of the process has a handler for is no wish to stop."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        with Stop() as stop:
+            waiting = threading.Thread(target=stop.wait)
+            waiting.start()
+            os.kill(os.getpid(), signal.SIGUSR1)
+            waiting.join(0.2)
+            assert waiting.is_alive()
+            stop.now()
+            waiting.join(10)
+            assert not waiting.is_alive()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_now_is_as_a_signal() -> None:
     """A command can wish to stop by itself; afterwards signals are handled as before."""
     before = signal.getsignal(signal.SIGTERM)

@@ -40,19 +40,20 @@ class Stop:
 
     def wait(self) -> None:
         """Wait for a signal, in any thread, or for ``now``."""
-        os.read(self._read, 1)
+        while os.read(self._read, 1)[0] not in self._NUMBERS:  # another signal with a handler
+            pass
 
     def now(self) -> None:
         """The command itself wishes to stop."""
-        os.write(self._write, b"!")
+        os.write(self._write, bytes([signal.SIGTERM]))
 
 
 class Ending:
     """Notes a signal when it comes, and ends the demo where nothing is half-made.
 
     An exception right from the handler would do so at any place: between the start of a process and the note that it
-    runs, so that nobody ends it. From the first signal on Ctrl-C is ignored, by new children too: a second one must
-    not cut the clean-up short.
+    runs, so that nobody ends it. From the first signal on Ctrl-C is ignored: a second one must not cut the clean-up
+    short.
     """
 
     def __init__(self) -> None:
@@ -80,8 +81,12 @@ class Ending:
         finally:
             self._at_once = False
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def shield(self) -> None:
+        """Ctrl-C is ignored from now on, by new children too."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.shield()
         if not self._number:
             with suppress(OSError):  # the terminal may be what is gone
                 os.write(_STDERR, "\nStopping …\n".encode())

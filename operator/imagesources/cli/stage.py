@@ -47,6 +47,7 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ending.shield()
         for what in self._made if self._removes else ():  # while the operator runs, as it drops the finalizers
             with suppress(OSError):  # nobody may be left to read it
                 click.echo(f"Removing {shlex.join(what)} …")
