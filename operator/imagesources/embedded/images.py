@@ -20,7 +20,7 @@ from imagesources.embedded.lifecycle import Lifecycle
 from imagesources.embedded.listing import Columns, Listing
 from imagesources.embedded.origins import Body, Text, masked
 from imagesources.embedded.plans import Plan, Step, Task
-from imagesources.embedded.requests import Name, sent, tokenize
+from imagesources.embedded.requests import Name, identifier_of, sent
 from imagesources.embedded.schema import images
 from imagesources.embedded.store import SourceStore
 from imagesources.platform.models import Json, SourceType
@@ -113,7 +113,7 @@ class ImageStore:
             "creator_id": self.caller.key_id,
             "source_id": source["id"],
             "source_type": source["type"],
-            "identifier": tokenize(name),
+            "identifier": identifier_of(name),
             "name": name,
             "size": 0,
             "state": "new",

@@ -4,7 +4,6 @@ A property that was sent is in ``model_fields_set``: absent and null are not the
 """
 
 import asyncio
-import re
 from typing import Annotated, Final, TypeVar
 
 from aiohttp import StreamReader, web
@@ -12,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from imagesources.embedded.errors import ApiError, from_validation
 from imagesources.embedded.origins import Body, NoneOrigin, Origin, Text
+from imagesources.platform.identifiers import tokenize
 from imagesources.platform.models import Json, SourceType
 
 B = TypeVar("B", bound=Body)
@@ -96,9 +96,9 @@ def sent(body: Body) -> Json:
     return body.model_dump(mode="json", exclude_unset=True)
 
 
-def tokenize(name: str) -> str:
-    """Make an identifier from a name: lower case, each run of other characters a dash, none at the ends."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or tokenize(FALLBACK_NAME)
+def identifier_of(name: str) -> str:
+    """Make an identifier of a name; one of which nothing is left gets that of ``FALLBACK_NAME``."""
+    return tokenize(name) or tokenize(FALLBACK_NAME)
 
 
 class Bodies:

@@ -13,7 +13,7 @@ from imagesources.embedded.ids import is_id, new_id
 from imagesources.embedded.lifecycle import Lifecycle
 from imagesources.embedded.listing import Columns, Listing
 from imagesources.embedded.origins import masked
-from imagesources.embedded.requests import CreateSource, UpdateAccess, UpdateSource, sent, tokenize
+from imagesources.embedded.requests import CreateSource, UpdateAccess, UpdateSource, identifier_of, sent
 from imagesources.embedded.schema import source_access, sources
 from imagesources.platform.models import Json, SourceState
 
@@ -81,7 +81,7 @@ class SourceStore:
         row = {
             "id": source_id,
             "hub_id": self.caller.hub_id,
-            "identifier": wanted.identifier or tokenize(name),
+            "identifier": wanted.identifier or identifier_of(name),
             "name": name,
             "type": wanted.type,
             "state": SourceState.LIVE.value,
@@ -107,7 +107,7 @@ class SourceStore:
         changes = sent(wanted)
         integrations.require_builder(connection, self.caller.hub_id, changes.get("builder"))
         if "identifier" in changes and not changes["identifier"]:
-            changes["identifier"] = tokenize(changes.get("name", row["name"]))
+            changes["identifier"] = identifier_of(changes.get("name", row["name"]))
         if not changes:
             return row
         return SOURCES.change(connection, source_id, **changes, search=_searchable({**row, **changes}))
