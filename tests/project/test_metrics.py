@@ -216,14 +216,21 @@ def test_log_fields_are_known() -> None:
     for path in (ROOT / "operator" / "imagesources").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case (
-                    ast.keyword(arg="extra", value=ast.Dict(keys=keys))
-                    | ast.FunctionDef(name="_of", body=[ast.Return(value=ast.Dict(keys=keys))])
-                ):
-                    passed |= {key.value for key in keys if isinstance(key, ast.Constant)}
-                case ast.FunctionDef(name="_of", body=[*_, ast.Return(value=ast.Dict(keys=keys))]):
-                    passed |= {key.value for key in keys if isinstance(key, ast.Constant)}
-                case ast.keyword(arg="extra", value=ast.Call(func=ast.Name(id="_of"), keywords=words)):
-                    passed |= {word.arg for word in words if word.arg}
+                case ast.keyword(arg="extra", value=value):
+                    passed |= _names(value)
+                case ast.FunctionDef(name="fields_of"):
+                    passed |= _names(node)
     assert {"hub", "reason", "source_name"} <= passed
     assert passed <= set(FIELDS)
+
+
+def _names(node: ast.AST) -> set[str]:
+    """The keys of the dictionaries within, and the keywords of the calls of ``fields_of``."""
+    found = set()
+    for each in ast.walk(node):
+        match each:
+            case ast.Dict(keys=keys):
+                found |= {key.value for key in keys if isinstance(key, ast.Constant)}
+            case ast.Call(func=ast.Name(id="fields_of"), keywords=words):
+                found |= {word.arg for word in words if word.arg}
+    return found
