@@ -99,6 +99,7 @@ def test_job(stage: Scene) -> None:
     assert prepare == {"caption": "Prepare", "state": "completed", "started": DONE, "finished": DONE}
     assert (remove["steps"], remove["started"], "finished" in remove) == ("1/3", DONE, False)
     assert "running 1/2" in stage.kubectl("get", "imagesource", "long")
+    stage.platform("DELETE", f"{SOURCES}/{source_id}")
     stage.calls.rule = over
     stage.kubectl("wait", "--for=delete", "imagesource/long", "--timeout=20s")
     assert stage.platform.sources(id=source_id) == []

@@ -84,6 +84,8 @@ def test_adopt_by_identifier(stage: Scene) -> None:
     source_id = existing(stage, "adopt-word")
     status = stage.create("adopt-word", adopt={"identifier": "adopt-word"}, deletionPolicy="Delete")["status"]
     assert (status["id"], status["deletionPolicy"]) == (source_id, "Delete")
+    with pytest.raises(AssertionError, match=r"adopt\.identifier is immutable once a source was adopted"):
+        stage.edit("adopt-word", adopt={"identifier": "another"})
     stage.delete("adopt-word")
     assert stage.platform.sources(id=source_id) == []
 

@@ -142,7 +142,7 @@ ACCEPTED: dict[str, Json] = {
         maximumAcl=ACL,
         allowSourceIds=True,
         allowAdoption=False,
-        brake={"minimum": 5, "percent": 100, "window": "1h"},
+        brake={"minimum": 5, "percent": 100, "vanished": 5, "window": "1h"},
         releaseBrake="a1",
     ),
     "hub without a maximum": hub(embedded={}, maximumAcl={"unrestricted": True}),
@@ -318,6 +318,7 @@ REFUSED: dict[str, Refused] = {
 
 IMMUTABLE = (
     "type is immutable; to have another type, create another ImageSource",
+    "adopt.identifier is immutable once a source was adopted; to adopt another, create another ImageSource",
     "platform.hubId and platform.url are immutable while ImageSources belong to this hub",
 )
 """Rules about changes; they have tests of their own."""

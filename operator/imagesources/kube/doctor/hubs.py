@@ -28,7 +28,7 @@ async def look_at(key: HubKey, hub: Hub, reader: Reader, settings: Settings) -> 
 
 
 def _said(title: str, hub: Hub) -> Finding:
-    ready = next((c for c in hub.status.conditions if c.type == ConditionType.READY), None)
+    ready = hub.status.condition(ConditionType.READY)
     if ready is None or hub.status.observed_generation < hub.metadata.generation:
         message = f"{title}: the operator has not looked at its newest generation"
         return Finding(Level.WARN, "hub", message, "wait a moment; else see whether the operator runs and serves it")

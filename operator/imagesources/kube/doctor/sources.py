@@ -103,7 +103,7 @@ def _terminating(sources: Sequence[ImageSource]) -> Iterator[Finding]:
 
 
 def _ready(source: ImageSource) -> Condition | None:
-    return next((c for c in source.status.conditions if c.type == ConditionType.READY), None)
+    return source.status.condition(ConditionType.READY)
 
 
 def _name(source: ImageSource) -> str:
