@@ -278,12 +278,13 @@ def _attend(world: World) -> None:
     for body in world.server.of(SOURCES):
         stalled = {c["type"]: c for c in body["status"].get("conditions", ())}.get("Stalled", {})
         if stalled.get("reason") == "MayAlreadyExist":
-            adopt = {"policy": "Never"}
-            if world.judge.lives[body["metadata"]["uid"]].wiped or world.schedule.people.random() < 0.5:
-                adopt = {"id": stalled["message"].split()[1]}
+            uid, adopt = body["metadata"]["uid"], {"policy": "Never"}
+            own = world.judge.live(uid) if world.judge.lives[uid].wiped else []
+            if own or world.schedule.people.random() < 0.5:
+                adopt = {"id": own[0]["id"] if own else stalled["message"].split()[1].rstrip(",")}
             world.disturbed()
             world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": adopt})
-        elif stalled.get("reason") == "AdoptionFailed" and "has already" in stalled["message"]:
+        elif stalled.get("reason") == "AdoptionFailed":
             world.disturbed()
             world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": {"policy": "Never"}})
         elif stalled.get("reason") == "SourceGone":

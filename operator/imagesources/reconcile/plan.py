@@ -3,7 +3,7 @@
 Read top down: a resource that is being deleted, one that is only observed, one without a source, one with.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from imagesources.platform.models import Source, SourceState
@@ -43,6 +43,8 @@ MOST_UNCONVERGED = 3
 
 MOST_CORRECTIONS = 3
 """Corrections of changes by other hands within a while, until the operator leaves them for a while."""
+
+_RIVALS_NAMED = 5
 
 DELETING = Problem(Reason.DELETING, "the platform is deleting the source")
 
@@ -112,13 +114,20 @@ def _obtain(wanted: Wanted, record: Record, observed: Observed, doubt: Doubt) ->
     if record.unconfirmed:
         return Wait(unconfirmed(record.unconfirmed))
     if observed.rivals and not wanted.never_adopt:
-        rival = observed.rivals[0]
-        message = (
-            f"source {rival.id} has the identifier {rival.identifier} and type {rival.type} and nobody manages it; "
-            f"take it over with spec.adopt.id: {rival.id}, or create another with spec.adopt.policy: Never"
-        )
-        return Wait(Problem(Reason.MAY_ALREADY_EXIST, message, permanent=True))
+        return Wait(_may_already_exist(observed.rivals))
     return Create(create_body(wanted))
+
+
+def _may_already_exist(rivals: Sequence[Source]) -> Problem:
+    first, several = rivals[0], len(rivals) > 1
+    ids = ", ".join(rival.id for rival in rivals[:_RIVALS_NAMED])
+    which, them = (f"sources {ids} have", "them") if several else (f"source {ids} has", "it")
+    message = (
+        f"{which} the identifier {first.identifier} and type {first.type}, and nobody manages {them}; set spec.adopt.id "
+        f"to {'the id of the right one' if several else ids} to take it over, or spec.adopt.policy to Never to create "
+        "another"
+    )
+    return Problem(Reason.MAY_ALREADY_EXIST, message, permanent=True)
 
 
 def unconfirmed(source_id: str) -> Problem:
