@@ -141,6 +141,9 @@ CASES = {
     "one like it exists": Case(
         (Reason.MAY_ALREADY_EXIST, True), record=NO_ID, observed=NOTHING | {"rivals": (RIVAL,)}
     ),
+    "two like it exist": Case(
+        (Reason.MAY_ALREADY_EXIST, True), record=NO_ID, observed=NOTHING | {"rivals": (RIVAL, source(id=LOW))}
+    ),
     "one like it exists, and another is wanted": Case(
         Create(POST), wanted={"never_adopt": True}, record=NO_ID, observed=NOTHING | {"rivals": (RIVAL,)}
     ),
@@ -411,6 +414,7 @@ def test_plan(name: str) -> None:
     ("name", "words"),
     [
         pytest.param("one like it exists", [HIGH, "web", "direct", "spec.adopt.id", "policy: Never"], id="rival"),
+        pytest.param("two like it exist", [f"sources {HIGH}, {LOW} have", "the right one"], id="rivals"),
         pytest.param("adopt one of two", ["identifier web", "2"], id="ambiguous"),
         pytest.param("adopt what another manages", [OTHER, HIGH], id="claimed"),
         pytest.param("adopt another type", ["bucket", "direct"], id="type"),

@@ -122,10 +122,10 @@ def _may_already_exist(rivals: Sequence[Source]) -> Problem:
     first, several = rivals[0], len(rivals) > 1
     ids = ", ".join(rival.id for rival in rivals[:_RIVALS_NAMED])
     which, them = (f"sources {ids} have", "them") if several else (f"source {ids} has", "it")
+    take = "take the right one over with spec.adopt.id" if several else f"take it over with spec.adopt.id: {ids}"
     message = (
-        f"{which} the identifier {first.identifier} and type {first.type}, and nobody manages {them}; set spec.adopt.id "
-        f"to {'the id of the right one' if several else ids} to take it over, or spec.adopt.policy to Never to create "
-        "another"
+        f"{which} the identifier {first.identifier} and type {first.type} and nobody manages {them}; {take}, or create "
+        "another with spec.adopt.policy: Never"
     )
     return Problem(Reason.MAY_ALREADY_EXIST, message, permanent=True)
 
