@@ -14,6 +14,7 @@ from tests.simulation.scenarios import CANONICAL, NAME
 from tests.simulation.schedule import Plan, Planned
 from tests.simulation.world import HUB_IDS, World, hub_spec
 
+from imagesources.hubs.budget import Pause
 from imagesources.reconcile.desired import desire
 from imagesources.reconcile.model import Problem, Release, Rest, Wait, Wanted
 from imagesources.reconcile.plan import DELETING
@@ -269,7 +270,7 @@ def test_i10_ahead_of_retry_after_by_a_new_connection(monkeypatch: pytest.Monkey
         world.server.delete(HUBS, "default")
         world.server.create(HUBS, "default", spec=hub_spec("default"))
 
-    monkeypatch.setattr("imagesources.hubs.budget.CallBudget.paused_until", 0.0, raising=False)
+    monkeypatch.setattr("imagesources.hubs.directory.HubDirectory.pause_of", lambda *_: Pause())
     with pytest.raises(AssertionError, match="I10"):
         judged(act, (Site.INVENTORY, Fault.LIMITED))
 
