@@ -75,9 +75,12 @@ class Judge:
         marker, adopted = MARKER_PREFIX + uid, self.lives[uid].adopted
         taken = {life.adopted for life in self.lives.values()}
         posted = self.platform.posted
+        body = self.server.get(SOURCES, self.lives[uid].name)
+        kept = body["status"].get("id") if body and body["metadata"]["uid"] == uid else None
+        others = taken | self.lives[uid].lost - {kept}
         return [
             s for s in self.platform.list()
-            if s["id"] == adopted or (posted[s["id"]] == marker and s["id"] not in taken)
+            if s["id"] == adopted or (posted[s["id"]] == marker and s["id"] not in others)
         ]  # fmt: skip
 
     def live(self, uid: str) -> list[Json]:
@@ -110,6 +113,17 @@ class Judge:
                 life.late_acls[source_id] = source["acl"]
         self.platform_changed()
 
+    def wiped(self, uid: str) -> None:
+        """The status of a resource is lost, which alone knew its source for sure."""
+        life = self.lives[uid]
+        life.wiped, life.settled = True, 0
+        if life.outdated:
+            self.lost(uid)
+
+    def lost(self, uid: str) -> None:
+        """What operators know may not show the sources of a resource that lost its status: they are nobody's now."""
+        self.lives[uid].lost |= {source["id"] for source in self.own(uid)}
+
     def begun(self, caller: Caller, request: Request) -> float:
         """A request is asked for: it is time for it, a write is for its own resource, and that wants it."""
         now, owner = self._now(), ""
@@ -136,8 +150,10 @@ class Judge:
     def misled(self, caller: Caller, request: Request, hidden: Sequence[Json]) -> None:
         """A list was answered as it was once, without these sources that there are."""
         self._lists.pop((caller.number, request.hub), None)
-        for life in self.lives.values():
+        for uid, life in self.lives.items():
             life.outdated = True
+            if life.wiped:
+                self.lost(uid)
         if request.site is Site.FIND and any(source["identifier"] == request.subject for source in hidden):
             self.lives[request.subject.removeprefix(MARKER_PREFIX)].hidden += 1
 
@@ -185,9 +201,11 @@ class Judge:
         subject = request.subject
         if request.site is not Site.CREATE:
             owners = [uid for uid, life in self.lives.items() if life.adopted == subject]
-            if request.made and request.made.uid in owners:
+            maker = self.platform.posted[subject].removeprefix(MARKER_PREFIX)
+            before = [maker] if maker in self.lives and self.lives[maker].gone else []
+            if request.made and request.made.uid in (*owners, *before):
                 return request.made.uid
-            subject = owners[-1] if owners else self.platform.posted[subject]
+            subject = owners[-1] if owners else maker
         return subject.removeprefix(MARKER_PREFIX)
 
     def _decided(self, caller: Caller, request: Request, made: Pass, life: Life) -> None:
@@ -252,7 +270,8 @@ class Judge:
         source_id = body["status"].get("id")
         if source_id and body["status"].get("adopted") and life.adopted != source_id:
             life.adopted, life.unsure = source_id, source_id in self._touched | self.removed
-            life.given[source_id] = self.platform.sources[source_id]["acl"]
+            seen = life.late_acls if life.unsure else life.given
+            seen[source_id] = self.platform.sources[source_id]["acl"]
             self.platform_changed()
         for condition in body["status"].get("conditions", ()):
             if condition["type"] == "Ready" and condition["status"] == "True":

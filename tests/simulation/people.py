@@ -113,7 +113,7 @@ def _to_one(world: World, what: str, body: Json, dice: Random) -> None:
         _restore(world, body)
     elif what == "wipe":
         if "adopt" not in spec and own and own[0]["identifier"] == spec.get("identifier"):  # else nothing shows it
-            life.wiped, life.settled = True, 0
+            world.judge.wiped(body["metadata"]["uid"])
             world.server.wipe(SOURCES, name)
     elif what == "unhold":
         life.forced = True
