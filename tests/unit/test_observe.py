@@ -223,6 +223,14 @@ def test_observe_rivals(wish: Json, listed: Source, others: tuple[ImageSource, .
     assert bool(seen(image_source(), listed, others=others, **wish).rivals) is found
 
 
+def test_observe_carriers_of_others() -> None:
+    """What carries the marker and was taken over by another resource is not ours any more."""
+    marked = source(identifier=MARKER)
+    assert seen(image_source(), marked).carriers == (marked,)
+    assert seen(image_source(), marked, others=(other(),)).carriers == ()
+    assert seen(image_source(), marked, others=(other(spec=OBSERVES),)).carriers == (marked,)
+
+
 @pytest.mark.parametrize("inherited", [True, False])
 def test_observe_rivals_of_the_forgotten(inherited: bool) -> None:
     """Where an intent was found and nothing of its outcome, a source of the identifier to come may be its own."""

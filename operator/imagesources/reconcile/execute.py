@@ -269,8 +269,7 @@ async def _(step: RemoveExtra, at: Situation) -> Done:
 
 def _is_extra(source: Source, at: Situation) -> bool:
     others = any(other.metadata.uid != at.wanted.uid for other in managers(source.id, at.hub, at.kube))
-    is_ours = source.identifier == at.wanted.marker and not others
-    return is_ours and (source.state.current is SourceState.LIVE or source.id not in at.memory.asked)
+    return source.identifier == at.wanted.marker and not others
 
 
 @_do.register

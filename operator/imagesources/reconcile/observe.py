@@ -86,7 +86,7 @@ def observe(
         source=seen.source if seen else None,
         direct=bool(seen and seen.direct),
         gone=record.id in inventory.gone or bool(seen and seen.source.state.current == "deleted"),
-        carriers=inventory.with_identifier(wanted.marker),
+        carriers=_carriers(resource, wanted, hub, kube, SourceState.LIVE),
         adoptable=adoptable,
         rivals=_rivals(wanted, hub, kube, inherited=memory.inherited),
         claimant=_claimant(resource, subject, hub, kube),
@@ -94,7 +94,7 @@ def observe(
         job_next_in=memory.ask_at - now,
         look_due=memory.look_due or _poll_due(seen, resource, memory, now),
         job_failed=job_failed(resource, memory),
-        dying=inventory.with_identifier(wanted.marker, SourceState.DELETING),
+        dying=_carriers(resource, wanted, hub, kube, SourceState.DELETING),
         new_secrets=_new_secrets(resource, wanted, memory, kube),
         secrets_unknown=any(kube.secret_version(resource.metadata.namespace, name) is None for name in wanted.secrets),
         unconverged=memory.unconverged,
@@ -159,6 +159,14 @@ def _adoptable(wanted: Wanted, hub: HubConnection) -> tuple[Source, ...] | None:
     if seen is None:
         return None
     return (seen.source,) if seen.source.state.current is SourceState.LIVE else ()
+
+
+def _carriers(
+    resource: ImageSource, wanted: Wanted, hub: HubConnection, kube: Kubernetes, state: SourceState
+) -> tuple[Source, ...]:
+    """Find the sources that carry the marker; one that another resource has taken over is not ours any more."""
+    found = hub.inventory.with_identifier(wanted.marker, state)
+    return tuple(s for s in found if all(r.metadata.uid == resource.metadata.uid for r in managers(s.id, hub, kube)))
 
 
 def _rivals(wanted: Wanted, hub: HubConnection, kube: Kubernetes, *, inherited: bool) -> tuple[Source, ...]:
