@@ -215,7 +215,7 @@ class Judge:
         must(request.hub == life.hub, f"I4: {what} at another hub")
         must(not spec.get("suspend"), f"{what}, which is suspended")
         must(not observes(spec), f"{what}, which only observes")
-        reports = spec.get("driftPolicy") == "Report" and made.generation <= life.settled and self.operators() == 1
+        reports = spec.get("driftPolicy") == "Report" and made.generation <= life.settled and not self._crowded
         must(not reports or request.site in (*_DELETES, Site.NAME), f"{what}, which only reports what others change")
         if request.site is Site.CREATE:
             must("id" not in spec.get("adopt", {}), f"I1: {what}, which is to adopt")
