@@ -52,6 +52,7 @@ class Judge:
     _crowded: set[Request] = field(default_factory=set)
     _answered: set[Request] = field(default_factory=set)
     _touched: set[str] = field(default_factory=set)
+    _listing: dict[tuple[int, str], float] = field(default_factory=dict)
     _lists: dict[tuple[int, str], float] = field(default_factory=dict)
 
     def changed(self, change: Change, old: Json | None) -> None:
@@ -136,20 +137,23 @@ class Judge:
         if self.operators() > 1:
             self._crowded.add(request)
         if request.site is Site.INVENTORY:
-            self._lists[caller.number, request.hub] = now
+            self._listing[caller.number, request.hub] = now
         return min(now, caller.frozen_since) if now < caller.frozen_until else now
 
     def ended(self, caller: Caller, request: Request, code: str, wait: float) -> None:
         """A request has ended for its sender, with an error's code, ``ok`` or ``cancelled``."""
         self.traffic.ended(caller, request, self._owner(request) if request.writes else "", code, wait)
-        if request.site is Site.INVENTORY and code != "ok":
-            self._lists.pop((caller.number, request.hub), None)
+        begun = self._listing.pop((caller.number, request.hub), None) if request.site is Site.INVENTORY else None
+        if begun is not None and code == "ok":
+            self._lists[caller.number, request.hub] = begun
         if request.site is Site.CREATE and code == "ok":
             self._answered.add(request)
 
     def misled(self, caller: Caller, request: Request, hidden: Sequence[Json]) -> None:
         """A list was answered as it was once, without these sources that there are."""
-        self._lists.pop((caller.number, request.hub), None)
+        if request.site is Site.INVENTORY:
+            self._listing.pop((caller.number, request.hub), None)
+            self._lists.pop((caller.number, request.hub), None)
         for uid, life in self.lives.items():
             life.outdated = True
             if life.wiped:
