@@ -10,8 +10,9 @@ from imagesources.hubs.hub import HubConnection, HubKey, hub_name
 from imagesources.hubs.trouble import Trouble
 from imagesources.platform.client import PlatformClient
 from imagesources.resources.conditions import Reason
-from imagesources.resources.hub import ClusterHub, Hub
+from imagesources.resources.hub import ClusterHub, Hub, RateLimit
 from imagesources.resources.imagesource import HubRef
+from imagesources.resources.status import Pin
 from imagesources.telemetry import log
 
 RETIRE_AFTER = 120.0
@@ -61,12 +62,15 @@ class HubDirectory:
     retired: set[asyncio.Task[None]] = field(default_factory=set)
     """Each closes a client that a request may still be using: a while later, or when all ends."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    pauses: dict[tuple[str, str], Pause] = field(default_factory=dict)
-    """By place: what it has asked for holds for every connection to it, also those to come."""
+    pauses: dict[object, Pause] = field(default_factory=dict)
+    """By place and rate limit: see ``pause_of``."""
 
-    def pause_of(self, place: tuple[str, str]) -> Pause:
-        """Find the pause that a place (url and hub id) has asked for."""
-        return self.pauses.setdefault(place, Pause())
+    def pause_of(self, pin: Pin, limit: RateLimit) -> Pause:
+        """Find the pause that a place has asked for: it holds for every connection to it, also those to come.
+
+        A pause may be as long as an hour, and wrong: who edits ``rateLimit`` of the Hub begins anew.
+        """
+        return self.pauses.setdefault((pin.place, limit), Pause())
 
     def connect(self, key: HubKey, resource: Hub, connection: HubConnection) -> None:
         """Use this connection from now on; the same place keeps what is known of its sources."""

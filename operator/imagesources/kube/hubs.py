@@ -137,7 +137,7 @@ class HubController:
         kind, _, name = key
         pin = Pin(kind=kind, name=name, uid=resource.metadata.uid, hub_id=reach.connection.hub_id, url=reach.pinned_url)
         limit = resource.spec.rate_limit
-        budget = CallBudget(limit.requests_per_second, limit.burst, self.directory.pause_of(pin.place))
+        budget = CallBudget(limit.requests_per_second, limit.burst, self.directory.pause_of(pin, limit))
         hub: HubConnection
         client = self.make_client(
             reach.connection,
