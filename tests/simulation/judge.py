@@ -176,6 +176,8 @@ class Judge:
                 life.excused.add(answer["id"])
             life.hidden = 0
         life.outdated |= old or crowded
+        if life.wiped and old:
+            self.lost(made.uid)
         if request.body:
             self._written(life, request, answer, old=old or self._is_behind(made.generation, life))
         self.foreign.pop(request.subject, None)
@@ -336,6 +338,8 @@ class Judge:
         assert body and body["metadata"]["uid"] == uid
         assert "deletionTimestamp" not in body["metadata"], f"I7 at {now}: {life.name} is never gone: {body['status']}"
         assert len(own) == 1, f"I1 at {now}: {life.name} has {len(own)} sources: {[s['identifier'] for s in own]}"
+        marked = [s["id"] for s in self.platform.live() if s["identifier"] == MARKER_PREFIX + uid and s not in own]
+        assert not marked, f"I1 at {now}: {life.name} has the second sources {marked}"
         assert body["status"].get("id") == own[0]["id"], f"I9 at {now}: {life.name} knows {body['status'].get('id')}"
         if not observes(body["spec"]):
             assert matches(body["spec"], own[0]), f"I7 at {now}: {life.name} wants {body['spec']}, there is {own[0]}"
