@@ -175,7 +175,9 @@ class Judge:
             if old or crowded or life.hidden >= PROOFS_OF_ABSENCE:
                 life.excused.add(answer["id"])
             life.hidden = 0
-        life.outdated |= old or crowded
+        for other in self.lives.values():
+            if other is life or other.adopted == request.subject:  # it may have been taken over since
+                other.outdated |= old or crowded
         if life.wiped and old:
             self.lost(made.uid)
         if request.body:
