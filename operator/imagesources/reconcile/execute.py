@@ -88,8 +88,8 @@ class Situation:
         async def check() -> None:
             if removes:
                 await self.kube.confirm(self.resource)
-            known, now = self.resource.metadata, self.kube.get(self.resource.key)
-            if now is None or (now.metadata.uid, now.metadata.generation) != (known.uid, known.generation):
+            now = self.kube.get(self.resource.key)
+            if now is None or _what_counts(now) != _what_counts(self.resource):
                 raise Conflict("it was edited while a request waited for its turn")
             sending()
 
@@ -104,6 +104,11 @@ class Situation:
         """Put the credentials into a body, and tell the versions of their Secrets."""
         full, secrets = await fill(body, self.resource.metadata.namespace, self.kube)
         return full, {name: (secret.uid, secret.resource_version) for name, secret in secrets.items()}
+
+
+def _what_counts(resource: ImageSource) -> tuple[str, int, str | None]:
+    """Tell what a decision was made on: which resource, what it asks for, and which source it has."""
+    return resource.metadata.uid, resource.metadata.generation, resource.status.id
 
 
 async def execute(step: Step, at: Situation) -> Done:
