@@ -49,6 +49,10 @@ async def act(world: World) -> None:
     await _repair(world)
 
 
+_LONG = 2000.0
+"""Seconds after which nobody waits for a source to be deleted by others."""
+
+
 def spec_of(name: str, acl: Json | None = None, target: int = 0) -> Json:
     """Write a spec."""
     spec: Json = {
@@ -287,10 +291,16 @@ def _attend(world: World) -> None:
         elif stalled.get("reason") == "AdoptionFailed":
             world.disturbed()
             world.server.edit(SOURCES, body["metadata"]["name"], spec=body["spec"] | {"adopt": {"policy": "Never"}})
-        elif stalled.get("reason") == "SourceGone":
+        elif stalled.get("reason") == "SourceGone" or _waits_in_vain(body):
             world.disturbed()
             world.server.delete(SOURCES, body["metadata"]["name"])
     world.call_later(50.0, lambda: _attend(world))
+
+
+def _waits_in_vain(body: Json) -> bool:
+    """Tell whether a resource has taken over what was being deleted then, by a job that never ends it."""
+    ready = {c["type"]: c for c in body["status"].get("conditions", ())}.get("Ready", {})
+    return ready.get("reason") == "SourceGone" and asyncio.get_running_loop().time() > _LONG
 
 
 def _go_on(world: World) -> None:
