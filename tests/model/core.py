@@ -49,7 +49,7 @@ UNIMPORTANT = {
     "drifted",
 }
 """What of a memory decides nothing here: nobody asks for a look, there are no Secrets, progress is always written,
-every delay between tries is a tick, jobs are never lost; and passes in a row are seen by the explorer, which finds
+every delay between tries is a tick, jobs are never lost, what is said of a time decides nothing; and passes in a row are seen by the explorer, which finds
 every circle."""
 
 
