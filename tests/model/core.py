@@ -41,6 +41,7 @@ UNIMPORTANT = {
     "streak",
     "failures",
     "failed_jobs",
+    "over_at",
     "job_asked",
     "job_written",
     "answered",
@@ -49,8 +50,8 @@ UNIMPORTANT = {
     "drifted",
 }
 """What of a memory decides nothing here: nobody asks for a look, there are no Secrets, progress is always written,
-every delay between tries is a tick, jobs are never lost, what is said of a time decides nothing; and passes in a row are seen by the explorer, which finds
-every circle."""
+every delay between tries is a tick, jobs are never lost, until when something waits is words alone; and passes in a row
+are seen by the explorer, which finds every circle."""
 
 
 @dataclass
