@@ -163,10 +163,10 @@ class Engine:
 
         By two clocks, the platform's and the one that wrote the condition, as either may be wrong.
         """
-        ready = next((c.last_transition_time for c in status.conditions if c.type == ConditionType.READY), None)
+        ready = status.condition(ConditionType.READY)
         if not (status.id and status.created and ready):
             return 0.0
-        return max(0.0, (self.wall_clock() - max(status.created, ready)).total_seconds())
+        return max(0.0, (self.wall_clock() - max(status.created, ready.last_transition_time)).total_seconds())
 
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
         namespace = resource.metadata.namespace
