@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+from pydantic import BaseModel
 from tests.model.values import Table, freeze, thaw
 
 from imagesources.hubs.hub import HubConnection
@@ -18,6 +19,7 @@ from imagesources.hubs.inventory import Inventory, Seen
 from imagesources.platform.models import Job, Source
 from imagesources.reconcile import observe
 from imagesources.reconcile.memory import Memory
+from imagesources.resources.status import Pin
 from imagesources.settings import Settings
 
 TICK = 10.0
@@ -78,6 +80,15 @@ def running(clock: Clock) -> Iterator[None]:
         observe.DELETE_AGAIN_AFTER = before[1]
 
 
+class _Kept(BaseModel):
+    """What a memory keeps of a status."""
+
+    id: str | None
+    unconfirmed_id: str | None
+    hub: Pin | None
+    adopted: bool | None
+
+
 class Recollection(NamedTuple):
     """A ``Memory``: times in ticks before now."""
 
@@ -87,6 +98,7 @@ class Recollection(NamedTuple):
     late_absences: int
     inherited: bool
     unsaved_id: str | None
+    kept: int | None
     job: int | None
     job_id: str | None
     asked: tuple[str, ...]
@@ -145,6 +157,7 @@ def recollect(memory: Memory) -> Recollection:
         late_absences=min(late, 2),
         inherited=memory.inherited,
         unsaved_id=memory.unsaved_id,
+        kept=None if memory.kept is None else freeze(_Kept(**memory.kept).model_dump(mode="json")),
         job=freeze(memory.job.model_dump(mode="json")) if memory.job else None,
         job_id=memory.job_id,
         asked=tuple(sorted(source_id for source_id, at in memory.asked.items() if NOW - at < TICK)),
@@ -166,6 +179,7 @@ def remembered(known: Recollection) -> Memory:
         + [attempted + SETTINGS.late_arrival] * known.late_absences,
         inherited=known.inherited,
         unsaved_id=known.unsaved_id,
+        kept=None if known.kept is None else dict(_Kept.model_validate(thaw(known.kept))),
         job=None if known.job is None else Job.model_validate(thaw(known.job)),
         job_id=known.job_id,
         asked=dict.fromkeys(known.asked, NOW),

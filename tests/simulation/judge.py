@@ -51,7 +51,6 @@ class Judge:
     traffic: Traffic = field(default_factory=Traffic)
     _crowded: set[Request] = field(default_factory=set)
     _answered: set[Request] = field(default_factory=set)
-    _touched: set[str] = field(default_factory=set)
     _listing: dict[tuple[int, str], float] = field(default_factory=dict)
     _lists: dict[tuple[int, str], float] = field(default_factory=dict)
 
@@ -103,7 +102,6 @@ class Judge:
     def others_changed(self, source_id: str) -> None:
         """Others have changed or deleted a source: what operators know of it is old."""
         source = self.platform.sources[source_id]
-        self._touched.add(source_id)
         if source["state"]["current"] == "deleted":
             self.removed.add(source_id)
         if source_id in self.foreign:
@@ -114,12 +112,24 @@ class Judge:
                 life.late_acls[source_id] = source["acl"]
         self.platform_changed()
 
-    def wiped(self, uid: str) -> None:
-        """The status of a resource is lost, which alone knew its source for sure."""
+    def wiped(self, uid: str, *, remembered: bool) -> None:
+        """The status of a resource is lost, which alone knew its source for sure, unless operators remember it."""
         life = self.lives[uid]
         life.wiped, life.settled = True, 0
-        if life.outdated:
+        if life.outdated and not remembered:
             self.lost(uid)
+
+    def forgotten(self) -> None:
+        """An operator begins or ends: what only one of them remembers may be known to nobody now."""
+        for uid, life in self.lives.items():
+            if life.wiped and not life.gone and (life.outdated or not self.is_shown(uid)):
+                self.lost(uid)
+
+    def is_shown(self, uid: str) -> bool:
+        """Tell whether the platform shows whose the source of a resource is, without its status."""
+        body, own = self.server.get(SOURCES, self.lives[uid].name), self.live(uid)
+        spec = body["spec"] if body else {}
+        return bool("adopt" not in spec and own and own[0]["identifier"] == spec.get("identifier"))
 
     def lost(self, uid: str) -> None:
         """What operators know may not show the sources of a resource that lost its status: they are nobody's now."""
@@ -194,8 +204,9 @@ class Judge:
         if "acl" in request.body or request.site is Site.CREATE:
             life.given.pop(source_id, None)
             life.late_acls.pop(source_id, None)
-            if old:
-                life.late_acls[source_id] = source["acl"]
+            for other in self.lives.values():
+                if old and (other is life or other.adopted == source_id):
+                    other.late_acls[source_id] = source["acl"]
 
     def _is_behind(self, generation: int, life: Life) -> bool:
         """Whether a write was decided on before an edit that is settled, or that another operator has written by now.
@@ -276,10 +287,12 @@ class Judge:
     def _status_written(self, life: Life, body: Json) -> None:
         """I9: Ready at a generation says that the platform was seen to match it."""
         source_id = body["status"].get("id")
+        if life.wiped and source_id:
+            life.wiped = False
+            self.platform_changed()
         if source_id and body["status"].get("adopted") and life.adopted != source_id:
-            life.adopted, life.unsure = source_id, source_id in self._touched | self.removed
-            seen = life.late_acls if life.unsure else life.given
-            seen[source_id] = self.platform.sources[source_id]["acl"]
+            life.adopted = source_id
+            life.given[source_id] = self.platform.sources[source_id]["acl"]
             self.platform_changed()
         for condition in body["status"].get("conditions", ()):
             if condition["type"] == "Ready" and condition["status"] == "True":

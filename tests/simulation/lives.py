@@ -27,7 +27,6 @@ class Life:
         excused: sources that may be there beside another: nobody could know of them when they, or that, were made.
         hidden: looks for its marker that did not show a source that was there, since the last create.
         outdated: whether what an operator knew may have been older than what the platform had.
-        unsure: whether it took over a source that was changed or deleted before: a list of then may show it still.
         given: access lists with which sources were taken over, until the first of its own.
         late_acls: those that came with requests held up on the way, or from others, until the next of its own.
         shown: sources that have content of its own.
@@ -49,7 +48,6 @@ class Life:
     excused: set[str] = field(default_factory=set)
     hidden: int = 0
     outdated: bool = False
-    unsure: bool = False
     given: dict[str, Json | None] = field(default_factory=dict)
     late_acls: dict[str, Json | None] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)
@@ -68,7 +66,7 @@ class Life:
         wanted = definition(self.specs[generation])
         like = {known for known in self.matched if definition(self.specs[known]) == wanted}
         return (
-            generation in self.matched or observes(self.specs[generation]) or self.unsure
+            generation in self.matched or observes(self.specs[generation])
             or bool(self.outdated and like)
         )  # fmt: skip
 

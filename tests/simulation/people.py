@@ -116,8 +116,8 @@ def _to_one(world: World, what: str, body: Json, dice: Random) -> None:
     elif what == "restore":
         _restore(world, body)
     elif what == "wipe":
-        if "adopt" not in spec and own and own[0]["identifier"] == spec.get("identifier"):  # else nothing shows it
-            world.judge.wiped(body["metadata"]["uid"])
+        if world.judge.is_shown(body["metadata"]["uid"]) or world.is_remembered(body):
+            world.judge.wiped(body["metadata"]["uid"], remembered=world.is_remembered(body))
             world.server.wipe(SOURCES, name)
     elif what == "unhold":
         life.forced = True

@@ -26,7 +26,7 @@ from imagesources.settings import Settings
 LATEST = 25.0
 """Seconds that a request may still be on its way when its sender has given it up."""
 
-SETTINGS = Settings(namespaces=(NAMESPACE,), late_arrival=TIMEOUT + LATEST + 5.0)
+SETTINGS = Settings(namespaces=(NAMESPACE,), late_arrival=TIMEOUT + LATEST + 5.0, recheck=300.0)
 
 
 class Surroundings(Protocol):
@@ -137,6 +137,11 @@ class OperatorProcess:
         loads = (self.core.sources.load(), self.core.hub_queue.load())
         is_behind = self.api.place < len(self._world.server.history)
         return is_behind or any(load.running or load.waiting for load in loads)
+
+    def remembered_id(self, uid: str) -> str | None:
+        """Tell which source it would put back into a status that is lost."""
+        memory = self.core.engine.memories.get(uid) if self.working else None
+        return memory.kept["id"] if memory and memory.kept else None
 
     def kill(self) -> None:
         """End at once: nothing that it has begun goes on."""

@@ -112,6 +112,7 @@ class World:
         """Start another operator."""
         self.started += 1
         self.disturbed()
+        self.judge.forgotten()
         process = self.make_process()
         self.processes.append(process)
         process.start()
@@ -124,9 +125,16 @@ class World:
     def stop(self, process: OperatorProcess) -> None:
         """Kill an operator."""
         self.disturbed()
+        self.judge.forgotten()
         process.kill()
         self.server.watchers.pop(process.number, None)
         self.processes.remove(process)
+
+    def is_remembered(self, body: Json) -> bool:
+        """Tell whether all operators that run would notice that the status of a resource is lost."""
+        uid, source_id = body["metadata"]["uid"], body["status"].get("id")
+        known = [process.remembered_id(uid) for process in self.processes]
+        return bool(source_id and known) and all(each == source_id for each in known)
 
     def disturbed(self) -> None:
         """Something goes wrong, or somebody does something."""

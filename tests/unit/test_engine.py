@@ -173,6 +173,39 @@ def test_unsaved_id_survives_a_conflict() -> None:
     assert scene.kube.written[-1][1] and scene.kube.written[-1][1].id == ID
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"id": ID, "hub": PIN.to_json()}, id="created"),
+        pytest.param({"id": ID, "hub": PIN.to_json(), "adopted": True}, id="adopted"),
+        pytest.param({"unconfirmedId": ID, "hub": PIN.to_json()}, id="unconfirmed"),
+    ],
+)
+def test_a_wiped_status_is_put_back(status: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """What status alone knew of whose the source is outlives its loss, as long as the process lives."""
+    scene = Scene(intended(status), source(id=ID))
+    in_virtual_time(scene.passes())
+    scene.kube.cache.resources[scene.key] = intended()
+    scene.kube.written.clear()
+    scene.client.asked.clear()
+    assert in_virtual_time(scene.passes()) == [0.0]
+    assert scene.client.asked == []
+    assert scene.status.to_json() == ImageSourceStatus.model_validate(status).to_json()
+    assert "the status was wiped" in caplog.text
+
+
+def test_an_id_that_was_given_up_stays_away() -> None:
+    """What the operator itself has struck from status is not put back."""
+    scene = Scene(intended({"id": ID}))
+    scene.hub.inventory.forget(ID, 1.0)
+    in_virtual_time(scene.passes())
+    assert scene.status.id is None
+    scene.show_written()
+    scene.client.answers["create"] = [source(id=source_id(2), identifier=MARKER)]
+    in_virtual_time(scene.passes())
+    assert scene.status.id == source_id(2)
+
+
 def test_delay_grows() -> None:
     """From failure to failure the next try is put off for twice as long, up to the most."""
     scene = Scene(intended({"id": ID}), get=[LOST] * 12)

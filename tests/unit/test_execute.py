@@ -24,6 +24,7 @@ from imagesources.reconcile.model import (
     Intend,
     Look,
     RemoveExtra,
+    SaveId,
     Step,
     Update,
     UpdateAccess,
@@ -343,3 +344,31 @@ async def test_look_after_no_answer(step: Update | UpdateAccess, error: Platform
     assert at.memory.look_due is due
     await execute(Look(ID), at)
     assert not at.memory.look_due
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        pytest.param(source(id=OTHER, name="New"), True, id="edited since"),
+        pytest.param(source(id=OTHER, identifier="renamed"), False, id="renamed since"),
+        pytest.param(source(id=OTHER, state="deleting"), False, id="being deleted since"),
+        pytest.param(GONE, False, id="gone since"),
+    ],
+)
+async def test_adopt_what_there_is(answer: Any, taken: bool) -> None:
+    """A source is taken over as it is now, not as a list once had it."""
+    at = situation({"get": [answer]})
+    step = SaveId(source(id=OTHER), adopted=True)
+    if taken:
+        assert (await execute(step, at)).failure is None
+    else:
+        with pytest.raises(Conflict):
+            await execute(step, at)
+    known = at.hub.inventory.get(OTHER)
+    assert (known.source if known else GONE) == answer
+
+
+async def test_an_own_source_is_saved_as_it_is() -> None:
+    """What carries the marker needs no look."""
+    at = situation({})
+    assert (await execute(SaveId(source(id=OTHER, identifier=MARKER)), at)).failure is None

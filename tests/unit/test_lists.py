@@ -1,9 +1,10 @@
 """What lists tell, and what must not outlive them."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from tests.support.builders import hub_resource, image_source
 from tests.support.clock import in_virtual_time
 from tests.support.scripted import handlers
@@ -25,9 +26,11 @@ class Listing:
 
     Attributes:
         answers: what each list says, one time after the other; an exception is raised.
+        live: what a get finds, by name.
     """
 
     answers: dict[str, list[Any]]
+    live: dict[str, Json] = field(default_factory=dict)
 
     async def list(self, plural: str, _namespace: str | None = None) -> AsyncIterator[Json]:
         """See ``KubernetesApi``."""
@@ -37,9 +40,11 @@ class Listing:
         for body in answer:
             yield body
 
-    async def get(self, *_about: str) -> Json:
+    async def get(self, _plural: str, _namespace: str, name: str) -> Json:
         """See ``KubernetesApi``."""
-        raise Vanished("404")
+        if name not in self.live:
+            raise Vanished("404")
+        return self.live[name]
 
     async def patch(self, *_about: Any, **_more: Any) -> Json:
         """See ``KubernetesApi``."""
@@ -76,10 +81,25 @@ def test_what_vanished_is_dropped() -> None:
     async def twice() -> None:
         await there.read()
         assert (list(there.handlers.cache.resources), list(there.handlers.hubs.hubs)) == ([SOURCE.key], [KEY])
-        await there._drop_vanished()
+        await there._compare()
 
     in_virtual_time(twice())
     assert (there.handlers.cache.resources, there.handlers.hubs.hubs) == ({}, {})
+
+
+@pytest.mark.parametrize("there_still", [True, False])
+def test_what_is_missing_is_found(there_still: bool) -> None:
+    """A resource that is listed and not known is read, as it may have gone since."""
+    body = SOURCE.to_json()
+    there = lists(hubs=[[], [], []], imagesources=[[], [body]])
+    there.api.live |= {SOURCE.metadata.name: body} if there_still else {}
+
+    async def twice() -> None:
+        await there.read()
+        await there._compare()
+
+    in_virtual_time(twice())
+    assert list(there.handlers.cache.resources) == ([SOURCE.key] if there_still else [])
 
 
 def test_a_hub_that_cannot_be_written_is_gone() -> None:

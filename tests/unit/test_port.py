@@ -8,7 +8,7 @@ from tests.support.scripted import OneResourceApi
 
 from imagesources.kube.cache import Cache
 from imagesources.kube.port import KubernetesPort
-from imagesources.reconcile.ports import Conflict, Secret
+from imagesources.reconcile.ports import Conflict, KubernetesError, Secret
 from imagesources.resources import FINALIZER
 from imagesources.resources.imagesource import ImageSource
 
@@ -98,6 +98,18 @@ async def test_confirm(live: Json, same: bool) -> None:
         with pytest.raises(Conflict):
             await scene.port.confirm(read)
     assert scene.cache.resources[read.key].metadata.resource_version == "9"
+
+
+@pytest.mark.parametrize("uid", ["uid", "predecessor"])
+async def test_old_state(uid: str) -> None:
+    """A read that shows less than is known counts for nothing, whoever it speaks of."""
+    read = image_source(resourceVersion="7")
+    scene = Scene(read, image_source(resourceVersion="6", uid=uid), conflicts=True)
+    with pytest.raises(KubernetesError, match="old state"):
+        await scene.port.intend(read, PIN)
+    with pytest.raises(KubernetesError, match="old state"):
+        await scene.port.confirm(read)
+    assert (scene.gone, scene.cache.resources[read.key]) == ([], read)
 
 
 async def test_conflict_with_a_successor() -> None:

@@ -44,11 +44,11 @@ class Lists:
                 await asyncio.sleep(uniform(0.5, 1) * growing(failures, 1.0, 30.0))  # noqa: S311 - jitter, not a secret
 
     async def keep_clean(self) -> None:
-        """Drop what vanished while no watch was connected: kopf lists again, but cannot tell what is missing."""
+        """Find out what vanished while no watch was connected: kopf lists again, but cannot tell what is missing."""
         while True:
             await asyncio.sleep(self.settings.relist)
             try:
-                await self._drop_vanished()
+                await self._compare()
             except KubernetesError as error:
                 log.warning("the cache could not be cleaned, as the Kubernetes API failed: %s", error)
 
@@ -61,11 +61,12 @@ class Lists:
         for body in sources:
             self.handlers.source_seen(body)
 
-    async def _drop_vanished(self) -> None:
+    async def _compare(self) -> None:
+        """Look at what is known and not listed, or, against all expectation, listed and not known."""
         listed = {
             (body["metadata"]["namespace"], body["metadata"]["name"]) for body in await self._list(ImageSource.plural)
         }
-        for namespace, name in sorted(self.handlers.cache.resources.keys() - listed):
+        for namespace, name in sorted(self.handlers.cache.resources.keys() ^ listed):
             try:
                 self.handlers.source_seen(await self.api.get(ImageSource.plural, namespace, name))
             except Vanished:

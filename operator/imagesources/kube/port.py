@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from imagesources.kube.api import KubernetesApi
-from imagesources.kube.cache import Cache
+from imagesources.kube.cache import Cache, version_of
 from imagesources.kube.recorder import Recorder
 from imagesources.reconcile.observe import write_pin
 from imagesources.reconcile.ports import Conflict, Happening, Key, KubernetesError, Secret, Vanished
@@ -144,6 +144,9 @@ class KubernetesPort:
             raise
         except UnreadableError as error:
             raise KubernetesError(str(error)) from None
+        known = self._cache.resources.get(resource.key)
+        if known and version_of(live.metadata) < version_of(known.metadata):
+            raise KubernetesError("the apiserver answered with an old state")
         if live.metadata.uid != resource.metadata.uid:
             self._gone(resource)
         self._cache.put(live)

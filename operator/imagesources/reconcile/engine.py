@@ -169,6 +169,11 @@ class Engine:
         return max(0.0, (self.wall_clock() - max(status.created, ready.last_transition_time)).total_seconds())
 
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
+        if memory.kept and not (resource.status.id or resource.status.unconfirmed_id):
+            log.warning("the status was wiped; what it said of the source is put back", extra=fields_of(resource))
+            await self.kube.save_status(resource, resource.status.model_copy(update=memory.kept))
+            return AGAIN
+        memory.keep(resource.status)
         namespace = resource.metadata.namespace
         hub = self.hubs.find(namespace, resource.spec.hub_ref)
         allow_ids = isinstance(hub, HubConnection) and hub.spec.allow_source_ids
@@ -258,6 +263,7 @@ class Engine:
             due = Next(wait if due.seconds is None else min(wait, due.seconds))  # said as soon as it may be
         else:
             await self.kube.save_status(resource, status)
+            memory.keep(status)
             memory.sent = None
             if isinstance(step, Delete | WatchJob | Wait):
                 memory.job_written = at.now

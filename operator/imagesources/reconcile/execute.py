@@ -26,6 +26,7 @@ from imagesources.reconcile.model import (
     Problem,
     Release,
     RemoveExtra,
+    SaveId,
     Step,
     Update,
     UpdateAccess,
@@ -192,6 +193,15 @@ async def _(_step: FindMarker, at: Situation) -> Done:
     found = await at.hub.with_identifier(at.wanted.marker)
     if not any(source.state.current is SourceState.LIVE for source in found):
         at.memory.absences.append(begun)
+    return Done()
+
+
+@_do.register
+async def _(step: SaveId, at: Situation) -> Done:
+    """What is taken over is looked at first: what is known of it may be as old as the list."""
+    source = await _look(step.source.id, at) if step.adopted else step.source
+    if source is None or (source.state, source.identifier) != (step.source.state, step.source.identifier):
+        raise Conflict("the source that was to be taken over has changed")
     return Done()
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from imagesources.platform.models import Job
+from imagesources.resources.status import ImageSourceStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Memory:
         inherited: an intent was found, and nothing of what came of it: a source may be there, under any identifier.
         absences: when the marker was looked for and not found, since then.
         unsaved_id: the id of a source that a POST has made and status does not have yet.
+        kept: what status said of whose source it is, for the case that it is wiped.
         job: the last answer about the job that deletes the source.
         job_id: that job, until it has ended or is lost.
         asked: when this process asked for a source to be deleted, by id, as far as the platform took it on.
@@ -62,6 +65,7 @@ class Memory:
     inherited: bool = False
     absences: list[float] = field(default_factory=list)
     unsaved_id: str | None = None
+    kept: Mapping[str, Any] | None = None
     job: Job | None = None
     job_id: str | None = None
     asked: dict[str, float] = field(default_factory=dict)
@@ -82,6 +86,11 @@ class Memory:
         if generation != self.generation:
             self.generation, self.failures, self.unconverged, self.failed_jobs = generation, 0, 0, 0
             self.corrections.clear()
+
+    def keep(self, status: ImageSourceStatus) -> None:
+        """Remember what nothing but status knows: once the source goes by its own identifier, no marker shows it."""
+        known = {name: getattr(status, name) for name in ("id", "unconfirmed_id", "hub", "adopted")}
+        self.kept = known if status.id or status.unconfirmed_id else None
 
     def attempt(self, now: float) -> None:
         """A POST is about to be sent: from now on its outcome is unknown."""
