@@ -142,7 +142,7 @@ def test_without_the_extra(traced: tuple[Scene, Collector], tmp_path: Path, monk
     stage.operator.start()
     stage.create("web")
     stage.operator.stop()
-    assert "pip install 'imagesource-operator[tracing]'" in stage.operator.log.read_text()
+    assert "pip install '.[tracing]'" in stage.operator.log.read_text()
     assert collector.raw == []
 
 

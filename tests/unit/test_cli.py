@@ -53,6 +53,7 @@ def test_unknown_command() -> None:
         ("run --listen 8090", "'--listen': '8090' is not HOST:PORT"),
         ("run --listen 127.0.0.1:80900", "'--listen': '127.0.0.1:80900' is not HOST:PORT"),
         ("run --lease-name My_Lease", "'--lease-name': 'My_Lease' is not the name of a Lease"),
+        ("serve --step-seconds nan", "'--step-seconds': 'nan' is not a number of seconds"),
         ("run --embedded-step-seconds nan", "'--embedded-step-seconds': 'nan' is not a number of seconds"),
         ("run --settle-time inf", "'--settle-time': 'inf' is not a number of seconds"),
         ("doctor --account operator", "'--account': 'operator' is not NAMESPACE:NAME of a service account"),

@@ -11,6 +11,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from imagesources.cli.ending import Stop
+from imagesources.cli.forms import SECONDS
 from imagesources.embedded import EmbeddedPlatform, Options, TlsFiles
 
 KEY_NAME = "serve"
@@ -37,7 +38,12 @@ DATABASE: Final[dict[str, Any]] = {
 @click.option("--hub-id", envvar="IMAGESOURCES_HUB_ID", help="Id of the hub, 24 hex digits.  [default: generated once]")
 @click.option("--api-key", envvar="IMAGESOURCES_API_KEY", help="The API key to accept.  [default: generated once]")
 @click.option(
-    "--step-seconds", default=_DEFAULTS.step_seconds, show_default=True, help="How long each step of a job takes."
+    "--step-seconds",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=_DEFAULTS.step_seconds,
+    show_default=True,
+    help="How long each step of a job takes.",
 )
 @click.option("--mask-credentials", is_flag=True, help="Show credentials in origins as ********.")
 @click.option("--requests-per-second", default=0, show_default=True, help="Limit for each API key; 0 is none.")

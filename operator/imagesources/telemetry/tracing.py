@@ -97,7 +97,7 @@ def set_up_tracing(environ: Mapping[str, str]) -> Callable[[], None]:
     try:
         otlp = importlib.import_module("imagesources.telemetry.otlp")
     except ModuleNotFoundError:
-        log.warning("no traces: OTEL_* asks for them, install the extra: pip install 'imagesource-operator[tracing]'")
+        log.warning("no traces: OTEL_* asks for them; install the extra, in a clone: pip install '.[tracing]'")
         return _nothing_to_end
     return _switch_on(otlp.OpenTelemetry.exporting(to_console=exporter == "console"))
 
