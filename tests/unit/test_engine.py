@@ -194,6 +194,15 @@ def test_a_wiped_status_is_put_back(status: dict[str, Any], caplog: pytest.LogCa
     assert "the status was wiped" in caplog.text
 
 
+def test_what_cannot_be_looked_at_is_not_taken_over() -> None:
+    """A source to adopt that the platform does not show is nobody's yet."""
+    scene = Scene(intended(spec={"adopt": {"id": ID}}), source(id=ID), get=[LOST, source(id=ID)])
+    in_virtual_time(scene.passes())
+    assert (scene.status.id, scene.status.adopted, scene.reason) == (None, None, Reason.PLATFORM_UNREACHABLE)
+    in_virtual_time(scene.passes())
+    assert (scene.status.id, scene.status.adopted) == (ID, True)
+
+
 def test_an_id_that_was_given_up_stays_away() -> None:
     """What the operator itself has struck from status is not put back."""
     scene = Scene(intended({"id": ID}))

@@ -107,7 +107,7 @@ def with_source(status: ImageSourceStatus, step: Step, done: Done) -> ImageSourc
             return status.model_copy(update={"id": done.source.id})
         case Create() if done.unconfirmed:
             return status.model_copy(update={"unconfirmed_id": done.unconfirmed})
-        case SaveId(source=source, adopted=adopted):
+        case SaveId(source=source, adopted=adopted) if done.failure is None:
             found = {"id": source.id, "adopted": adopted or status.adopted, "unconfirmed_id": None}
             return status.model_copy(update=found)
         case ForgetId():
