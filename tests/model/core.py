@@ -87,6 +87,8 @@ class _Kept(BaseModel):
     unconfirmed_id: str | None
     hub: Pin | None
     adopted: bool | None
+    managed: tuple[str, ...] | None
+    settled_generation: int | None
 
 
 class Recollection(NamedTuple):

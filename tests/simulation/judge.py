@@ -115,15 +115,20 @@ class Judge:
     def wiped(self, uid: str, *, remembered: bool) -> None:
         """The status of a resource is lost, which alone knew its source for sure, unless operators remember it."""
         life = self.lives[uid]
-        life.wiped, life.settled = True, 0
-        if life.outdated and not remembered:
-            self.lost(uid)
+        life.wiped = life.remembered = True
+        if not remembered:
+            self._nobody_knows(uid, life)
 
     def forgotten(self) -> None:
         """An operator begins or ends: what only one of them remembers may be known to nobody now."""
         for uid, life in self.lives.items():
-            if life.wiped and not life.gone and (life.outdated or not self.is_shown(uid)):
-                self.lost(uid)
+            if life.wiped and not life.gone:
+                self._nobody_knows(uid, life)
+
+    def _nobody_knows(self, uid: str, life: Life) -> None:
+        life.remembered, life.settled = False, 0
+        if life.outdated or not self.is_shown(uid):
+            self.lost(uid)
 
     def is_shown(self, uid: str) -> bool:
         """Tell whether the platform shows whose the source of a resource is, without its status."""
@@ -166,7 +171,7 @@ class Judge:
             self._lists.pop((caller.number, request.hub), None)
         for uid, life in self.lives.items():
             life.outdated = True
-            if life.wiped:
+            if life.wiped and not life.remembered:
                 self.lost(uid)
         if request.site is Site.FIND and any(source["identifier"] == request.subject for source in hidden):
             self.lives[request.subject.removeprefix(MARKER_PREFIX)].hidden += 1
@@ -188,7 +193,7 @@ class Judge:
         for other in self.lives.values():
             if other is life or other.adopted == request.subject:  # it may have been taken over since
                 other.outdated |= old or crowded
-        if life.wiped and old:
+        if life.wiped and old and not life.remembered:
             self.lost(made.uid)
         if request.body:
             self._written(life, request, answer, old=old or self._is_behind(made.generation, life))
@@ -288,7 +293,8 @@ class Judge:
         """I9: Ready at a generation says that the platform was seen to match it."""
         source_id = body["status"].get("id")
         if life.wiped and source_id:
-            life.wiped = False
+            life.wiped = life.remembered = False
+            life.lost.discard(source_id)
             self.platform_changed()
         if source_id and body["status"].get("adopted") and life.adopted != source_id:
             life.adopted = source_id
@@ -303,7 +309,7 @@ class Judge:
     def _gone(self, uid: str, life: Life, body: Json) -> None:
         """I2, I3: the finalizer goes when nothing of ours is left, or what is to be left is there."""
         life.gone = True
-        forced = life.forced or (life.wiped and not body["status"].get("id"))
+        forced = life.forced or (life.wiped and not life.remembered)
         life.orphaned = forced or life.is_orphaning(max(life.specs))
         left = [(s["id"], s["state"]["current"]) for s in self.own(uid) if s["id"] not in self.strays]
         must(life.orphaned or not left, f"I3: {life.name} is gone, its sources are not: {left}")

@@ -22,7 +22,8 @@ class Life:
         gone: whether it is gone.
         orphaned: whether it is gone and its source was to stay.
         forced: whether a person has taken its finalizer away, and it has none since.
-        wiped: whether its status was lost once.
+        wiped: whether its status is lost.
+        remembered: whether each operator that runs since remembers what it said.
         lost: sources that nothing shows any more to be its own.
         excused: sources that may be there beside another: nobody could know of them when they, or that, were made.
         hidden: looks for its marker that did not show a source that was there, since the last create.
@@ -44,6 +45,7 @@ class Life:
     orphaned: bool = False
     forced: bool = False
     wiped: bool = False
+    remembered: bool = False
     lost: set[str] = field(default_factory=set)
     excused: set[str] = field(default_factory=set)
     hidden: int = 0

@@ -124,7 +124,7 @@ def _to_one(world: World, what: str, body: Json, dice: Random) -> None:
         world.server.strip(SOURCES, name)
     elif what in _EDITS:
         changed = _edit(world, what, name, spec, dice)
-        if life.wiped:
+        if life.wiped and not life.remembered:
             changed.pop("identifier", None)  # nothing would show any more that it has a source
         if changed:
             world.server.edit(SOURCES, name, spec=spec | changed)

@@ -11,7 +11,7 @@ from tests.simulation.loop import PROCESS
 from tests.simulation.network import TIMEOUT, Network, Observer, SimulatedTransport
 from tests.simulation.passes import PASS, Pass
 from tests.simulation.schedule import Schedule
-from tests.simulation.values import Violation, wall_clock
+from tests.simulation.values import Json, Violation, wall_clock
 
 from imagesources.kube.api import KubernetesApi
 from imagesources.kube.core import Core
@@ -19,8 +19,10 @@ from imagesources.kube.recorder import Recorder
 from imagesources.platform.client import Connection, HostPolicy, PlatformClient
 from imagesources.platform.transport import OnCall
 from imagesources.reconcile.engine import AGAIN, Next
+from imagesources.reconcile.memory import kept_of
 from imagesources.reconcile.ports import Happening, Key
 from imagesources.resources.imagesource import ImageSource
+from imagesources.resources.status import ImageSourceStatus
 from imagesources.settings import Settings
 
 LATEST = 25.0
@@ -138,10 +140,10 @@ class OperatorProcess:
         is_behind = self.api.place < len(self._world.server.history)
         return is_behind or any(load.running or load.waiting for load in loads)
 
-    def remembered_id(self, uid: str) -> str | None:
-        """Tell which source it would put back into a status that is lost."""
+    def remembers(self, uid: str, status: Json) -> bool:
+        """Tell whether it would put back what a status says if that is lost."""
         memory = self.core.engine.memories.get(uid) if self.working else None
-        return memory.kept["id"] if memory and memory.kept else None
+        return bool(memory and memory.kept and memory.kept == kept_of(ImageSourceStatus.model_validate(status)))
 
     def kill(self) -> None:
         """End at once: nothing that it has begun goes on."""

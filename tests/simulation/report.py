@@ -95,7 +95,10 @@ def spread(work: Callable[[Sequence[Any]], Report], cases: Sequence[Any], jobs: 
     whole = Report()
     with ProcessPoolExecutor(jobs, initializer=_prepare) as pool:
         for done in as_completed([pool.submit(work, chunk) for chunk in chunks]):
-            whole.merge(done.result())
+            part = done.result()
+            whole.merge(part)
+            for name, why in part.violations:
+                print(f"{name}: {why}", file=sys.stderr)
             if monotonic() - said > _PROGRESS:
                 said = monotonic()
                 found = len(whole.violations)

@@ -132,9 +132,8 @@ class World:
 
     def is_remembered(self, body: Json) -> bool:
         """Tell whether all operators that run would notice that the status of a resource is lost."""
-        uid, source_id = body["metadata"]["uid"], body["status"].get("id")
-        known = [process.remembered_id(uid) for process in self.processes]
-        return bool(source_id and known) and all(each == source_id for each in known)
+        uid, status = body["metadata"]["uid"], body["status"]
+        return bool(self.processes) and all(process.remembers(uid, status) for process in self.processes)
 
     def disturbed(self) -> None:
         """Something goes wrong, or somebody does something."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support import documents
-from tests.support.builders import MARKER, image_source, source, source_id, wanted
+from tests.support.builders import MARKER, PIN, image_source, source, source_id, wanted
 from tests.support.builders import hub_connection as connection
 from tests.support.clock import in_virtual_time
 from tests.support.scripted import ScriptedClient, Writes
@@ -366,6 +366,20 @@ async def test_adopt_what_there_is(answer: Any, taken: bool) -> None:
             await execute(step, at)
     known = at.hub.inventory.get(OTHER)
     assert (known.source if known else GONE) == answer
+
+
+@pytest.mark.parametrize("observes", [False, True])
+async def test_adopt_what_another_has_taken_meanwhile(observes: bool) -> None:
+    """Who was faster has the source; who only observes it minds nobody."""
+    at = situation({"get": [source(id=OTHER)]})
+    other = image_source(status={"id": OTHER, "hub": PIN.to_json()}, uid="other", name="faster")
+    at.kube.cache.put(other)
+    at = replace(at, wanted=wanted(observe_only=observes))
+    if observes:
+        assert (await execute(SaveId(source(id=OTHER), adopted=True), at)).failure is None
+    else:
+        with pytest.raises(Conflict, match="meanwhile"):
+            await execute(SaveId(source(id=OTHER), adopted=True), at)
 
 
 async def test_an_own_source_is_saved_as_it_is() -> None:

@@ -137,6 +137,7 @@ class KubernetesPort:
                 self._on_held(held)
 
     async def _refresh(self, resource: ImageSource) -> ImageSource:
+        known = self._cache.resources.get(resource.key)
         try:
             live = ImageSource.read(await self._api.get(ImageSource.plural, *resource.key))
         except Vanished:
@@ -144,7 +145,6 @@ class KubernetesPort:
             raise
         except UnreadableError as error:
             raise KubernetesError(str(error)) from None
-        known = self._cache.resources.get(resource.key)
         if known and version_of(live.metadata) < version_of(known.metadata):
             raise KubernetesError("the apiserver answered with an old state")
         if live.metadata.uid != resource.metadata.uid:

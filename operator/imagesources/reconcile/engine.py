@@ -171,6 +171,7 @@ class Engine:
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
         if memory.kept and not (resource.status.id or resource.status.unconfirmed_id):
             log.warning("the status was wiped; what it said of the source is put back", extra=fields_of(resource))
+            memory.outcome = Outcome("PutBack", "ok")
             await self.kube.save_status(resource, resource.status.model_copy(update=memory.kept))
             return AGAIN
         memory.keep(resource.status)
@@ -262,6 +263,7 @@ class Engine:
         elif (wait := self._too_soon(step, status, resource, memory)) > 0 and not _is_said_now(done, due, wait):
             due = Next(wait if due.seconds is None else min(wait, due.seconds))  # said as soon as it may be
         else:
+            memory.kept = None if isinstance(step, ForgetId) else memory.kept  # though the reply may be lost
             await self.kube.save_status(resource, status)
             memory.keep(status)
             memory.sent = None

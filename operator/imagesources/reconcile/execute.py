@@ -198,10 +198,14 @@ async def _(_step: FindMarker, at: Situation) -> Done:
 
 @_do.register
 async def _(step: SaveId, at: Situation) -> Done:
-    """What is taken over is looked at first: what is known of it may be as old as the list."""
-    source = await _look(step.source.id, at) if step.adopted else step.source
+    """What is taken over is looked at first: a list may be old, and another resource may have been faster."""
+    if not step.adopted:
+        return Done()
+    source = await _look(step.source.id, at)
     if source is None or (source.state, source.identifier) != (step.source.state, step.source.identifier):
         raise Conflict("the source that was to be taken over has changed")
+    if not at.wanted.observe_only and _is_managed_by_another(source, at):
+        raise Conflict("another resource has taken the source over meanwhile")
     return Done()
 
 
@@ -283,8 +287,11 @@ async def _(step: RemoveExtra, at: Situation) -> Done:
 
 
 def _is_extra(source: Source, at: Situation) -> bool:
-    others = any(other.metadata.uid != at.wanted.uid for other in managers(source.id, at.hub, at.kube))
-    return source.identifier == at.wanted.marker and not others
+    return source.identifier == at.wanted.marker and not _is_managed_by_another(source, at)
+
+
+def _is_managed_by_another(source: Source, at: Situation) -> bool:
+    return any(other.metadata.uid != at.wanted.uid for other in managers(source.id, at.hub, at.kube))
 
 
 @_do.register

@@ -39,7 +39,7 @@ class Memory:
         inherited: an intent was found, and nothing of what came of it: a source may be there, under any identifier.
         absences: when the marker was looked for and not found, since then.
         unsaved_id: the id of a source that a POST has made and status does not have yet.
-        kept: what status said of whose source it is, for the case that it is wiped.
+        kept: what status alone knew, for the case that it is wiped.
         job: the last answer about the job that deletes the source.
         job_id: that job, until it has ended or is lost.
         asked: when this process asked for a source to be deleted, by id, as far as the platform took it on.
@@ -89,8 +89,7 @@ class Memory:
 
     def keep(self, status: ImageSourceStatus) -> None:
         """Remember what nothing but status knows: once the source goes by its own identifier, no marker shows it."""
-        known = {name: getattr(status, name) for name in ("id", "unconfirmed_id", "hub", "adopted")}
-        self.kept = known if status.id or status.unconfirmed_id else None
+        self.kept = kept_of(status)
 
     def attempt(self, now: float) -> None:
         """A POST is about to be sent: from now on its outcome is unknown."""
@@ -101,3 +100,9 @@ class Memory:
         """A POST has had no usable answer until now; only what is seen from now on tells what became of it."""
         self.attempted = now
         self.absences.clear()
+
+
+def kept_of(status: ImageSourceStatus) -> Mapping[str, Any] | None:
+    """Tell what a status alone knows: whose the source is, and what was made of it; None: there is none yet."""
+    names = ("id", "unconfirmed_id", "hub", "adopted", "managed", "settled_generation")
+    return {name: getattr(status, name) for name in names} if status.id or status.unconfirmed_id else None
