@@ -19,7 +19,7 @@ from imagesources.reconcile.desired import desire
 from imagesources.reconcile.differences import differences
 from imagesources.reconcile.execute import Situation, execute
 from imagesources.reconcile.guard import objection, unadoptable, unlisted, unreferable
-from imagesources.reconcile.memory import Memory, Outcome
+from imagesources.reconcile.memory import Memory, Outcome, is_wiped
 from imagesources.reconcile.model import (
     CheckSecrets,
     Create,
@@ -169,7 +169,7 @@ class Engine:
         return max(0.0, (self.wall_clock() - max(status.created, ready.last_transition_time)).total_seconds())
 
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
-        if memory.kept and not (resource.status.id or resource.status.unconfirmed_id):
+        if memory.kept and is_wiped(resource.status):
             log.warning("the status was wiped; what it said of the source is put back", extra=fields_of(resource))
             memory.outcome = Outcome("PutBack", "ok")
             await self.kube.save_status(resource, resource.status.model_copy(update=memory.kept))
@@ -263,7 +263,6 @@ class Engine:
         elif (wait := self._too_soon(step, status, resource, memory)) > 0 and not _is_said_now(done, due, wait):
             due = Next(wait if due.seconds is None else min(wait, due.seconds))  # said as soon as it may be
         else:
-            memory.kept = None if isinstance(step, ForgetId) else memory.kept  # though the reply may be lost
             await self.kube.save_status(resource, status)
             memory.keep(status)
             memory.sent = None

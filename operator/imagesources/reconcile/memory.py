@@ -106,3 +106,8 @@ def kept_of(status: ImageSourceStatus) -> Mapping[str, Any] | None:
     """Tell what a status alone knows: whose the source is, and what was made of it; None: there is none yet."""
     names = ("id", "unconfirmed_id", "hub", "adopted", "managed", "settled_generation")
     return {name: getattr(status, name) for name in names} if status.id or status.unconfirmed_id else None
+
+
+def is_wiped(status: ImageSourceStatus) -> bool:
+    """Tell whether a status says nothing of a source, not even where; an operator that gives one up leaves that."""
+    return not (status.id or status.unconfirmed_id or status.hub)
