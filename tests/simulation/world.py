@@ -220,8 +220,9 @@ class World:
         """I8: what is settled is left alone; a Hub says after the next list, for a last time, how its sources are."""
         writes, platform = self.server.writes, len(self.platform.writes)
         began = len(writes)
-        waits = any(fault is Fault.LIMITED for _, _, fault in self.schedule.drawn)
-        await asyncio.sleep(250.0 + (LONGEST_PAUSE if waits else 0.0))
+        faults = {fault for _, _, fault in self.schedule.drawn}
+        pause = LONGEST_PAUSE if Fault.LIMITED in faults else 0.0
+        await asyncio.sleep(250.0 + max(pause, SETTINGS.relist if Fault.GAP in faults else 0.0))
         of_sources = [write for write in writes[began:] if write[0] == SOURCES]
         assert not of_sources, f"I8: writes at rest: {of_sources}"
         began = len(writes)

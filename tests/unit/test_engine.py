@@ -196,6 +196,7 @@ def test_a_wiped_status_is_put_back(status: dict[str, Any], caplog: pytest.LogCa
     assert kept_of(scene.status) == kept_of(known)
     assert status.items() <= scene.status.to_json().items()
     assert "the status was wiped" in caplog.text
+    assert [happening.reason for happening in scene.kube.told][-1:] == ["StatusPutBack"]
     assert scene.memory.outcome.result == "ok"
 
 

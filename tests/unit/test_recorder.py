@@ -63,3 +63,11 @@ async def test_about(resource: ImageSource | Hub, where: str, about: tuple[str, 
     named = body["regarding"]
     assert (namespace, body["metadata"]["namespace"]) == (where, where)
     assert (named["kind"], named["name"], named.get("namespace")) == about
+
+
+async def test_in_order() -> None:
+    """The names of Events are in the order in which they happened: so ``kubectl describe`` shows them."""
+    written = await told(Api(), *[(image_source(), str(number)) for number in range(20)])
+    names = [body["metadata"]["name"] for _, body in written]
+    assert names == sorted(set(names))
+    assert [body["note"] for _, body in written] == [str(number) for number in range(20)]

@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 from datetime import UTC, datetime
+from time import time_ns
 from typing import Any
-from uuid import uuid4
 
 from imagesources.kube.api import KubernetesApi
 from imagesources.reconcile.ports import Happening, KubernetesError
@@ -59,10 +59,11 @@ class Recorder:
             return
 
     def _event(self, resource: ImageSource | Hub, happening: Happening) -> dict[str, Any]:
+        """Write an Event; ``kubectl describe`` shows those of events.k8s.io in the order of their names."""
         name, namespace = resource.metadata.name, resource.metadata.namespace
         place = {"namespace": namespace} if namespace else {}
         return {
-            "metadata": {"name": f"{name[:200]}.{uuid4().hex[:16]}", "namespace": namespace or _OF_THE_CLUSTER},
+            "metadata": {"name": f"{name[:200]}.{time_ns():x}", "namespace": namespace or _OF_THE_CLUSTER},
             "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "type": "Warning" if happening.warning else "Normal",
             "reason": happening.reason,

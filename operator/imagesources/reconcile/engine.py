@@ -5,10 +5,11 @@ status is written when a chain of steps comes to rest, and in between only where
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Any
 
 from imagesources.hubs.backoff import growing
 from imagesources.hubs.directory import HubDirectory
@@ -41,7 +42,7 @@ from imagesources.reconcile.model import (
 )
 from imagesources.reconcile.observe import doubt, observe, pin_of, recorded
 from imagesources.reconcile.plan import DELETING, plan
-from imagesources.reconcile.ports import Conflict, Key, Kubernetes, KubernetesError, Vanished
+from imagesources.reconcile.ports import Conflict, Happening, Key, Kubernetes, KubernetesError, Vanished
 from imagesources.reconcile.status import Seen, Statement, describe, matters, with_job, with_secrets, with_source
 from imagesources.reconcile.telling import fields_of, tell
 from imagesources.resources.conditions import ConditionType, Reason
@@ -170,10 +171,7 @@ class Engine:
 
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
         if memory.kept and is_wiped(resource.status):
-            log.warning("the status was wiped; what it said of the source is put back", extra=fields_of(resource))
-            memory.outcome = Outcome("PutBack", "ok")
-            await self.kube.save_status(resource, resource.status.model_copy(update=memory.kept))
-            return AGAIN
+            return await self._put_back(resource, memory.kept, memory)
         memory.keep(resource.status)
         namespace = resource.metadata.namespace
         hub = self.hubs.find(namespace, resource.spec.hub_ref)
@@ -200,6 +198,16 @@ class Engine:
         memory.outcome = outcome_of(step, done)
         count_drift(step, done, memory)
         return await self._report(at, record, step, done)
+
+    async def _put_back(self, resource: ImageSource, kept: Mapping[str, Any], memory: Memory) -> Next:
+        """Write again what status alone knew of the source."""
+        status = resource.status.model_copy(update=kept)
+        await self.kube.save_status(resource, status)
+        memory.outcome = Outcome("PutBack", "ok")
+        note = f"the status was wiped; it says again which source there is: {status.id or status.unconfirmed_id}"
+        self.kube.tell(resource, Happening("StatusPutBack", "Reconcile", note, warning=True))
+        log.warning("%s", note, extra=fields_of(resource, reason="StatusPutBack"))
+        return AGAIN
 
     def _step(self, at: Situation, record: Record) -> Step:
         observed = observe(at.resource, at.wanted, record, at.memory, at.hub, self.kube, at.now)
