@@ -276,11 +276,14 @@ CASES = {
         (Reason.ALREADY_CLAIMED, True), observed={"source": source(identifier=MARKER), "claimant": OTHER}
     ),
     "another type": Case((Reason.TYPE_MISMATCH, True), observed={"source": source(type="bucket")}),
-    "marker still on": Case(FinishCreate(SOURCE_ID, "web"), observed={"source": source(identifier=MARKER)}),
+    "marker still on": Case(
+        FinishCreate(SOURCE_ID, "web"), observed={"source": source(identifier=MARKER), "direct": True}
+    ),
+    "marker still on, by a list": Case(Look(SOURCE_ID), observed={"source": source(identifier=MARKER)}),
     "marker still on, reported": Case(
         FinishCreate(SOURCE_ID, "web"),
         wanted={"correct_drift": False},
-        observed={"source": source(identifier=MARKER, name="Old")},
+        observed={"source": source(identifier=MARKER, name="Old"), "direct": True},
     ),
     "edited": Case(Update(SOURCE_ID, {"name": "New"}), wanted={"fields": NEW_NAME}, record=EDITED),
     "edited, access too: content before wider access": Case(

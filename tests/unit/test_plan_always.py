@@ -102,6 +102,7 @@ _SEEN: list[Json] = [
     {"source": source(acl=acl(dev="view modify").model_dump(), name="Old"), "direct": True},
     {"source": source(acl=acl().model_dump(), name="Old"), "direct": True},
     {"source": source(identifier=MARKER)},
+    {"source": source(identifier=MARKER), "direct": True},
     {"source": source(type="bucket"), "direct": True},
     {"source": DELETING_SOURCE, "direct": True},
 ]

@@ -203,8 +203,8 @@ def _keep(wanted: Wanted, record: Record, observed: Observed) -> Step:
         return Wait(Problem(Reason.SOURCE_GONE, message)) if observed.direct else Look(source.id)
     if objection := _objection(wanted, source, observed.claimant):
         return objection
-    if source.identifier == wanted.marker:
-        return FinishCreate(source.id, wanted.identifier)
+    if source.identifier == wanted.marker:  # by a list it may have been so once, and go by another one since
+        return FinishCreate(source.id, wanted.identifier) if observed.direct else Look(source.id)
     return _write(wanted, record, observed, source)
 
 
