@@ -200,6 +200,20 @@ def test_a_wiped_status_is_put_back(status: dict[str, Any], caplog: pytest.LogCa
     assert scene.memory.outcome.result == "ok"
 
 
+def test_a_status_that_was_only_seen_is_put_back_too() -> None:
+    """A process that found everything in order, and wrote nothing, knows what it saw."""
+    scene = Scene(intended({"id": ID}), source(id=ID))
+    in_virtual_time(scene.passes())
+    scene.show_written()
+    scene.engine.memories.clear()
+    scene.kube.written.clear()
+    in_virtual_time(scene.passes())
+    assert scene.kube.written == []
+    scene.kube.cache.resources[scene.key] = intended()
+    in_virtual_time(scene.passes())
+    assert (scene.status.id, scene.client.asked) == (ID, [])
+
+
 def test_what_cannot_be_looked_at_is_not_taken_over() -> None:
     """A source to adopt that the platform does not show is nobody's yet."""
     scene = Scene(intended(spec={"adopt": {"id": ID}}), source(id=ID), get=[LOST, source(id=ID)])
