@@ -53,7 +53,7 @@ def _live(helm: Helm, system: Kubectl, team: Kubectl) -> None:
     team("wait", "imagesource", "--all", "--for=condition=Ready", "--timeout=60s")
     say(f"From helm install to the first Ready source: {time.monotonic() - started:.1f} s")
 
-    team("apply", *(f"--filename={path}" for path in sorted(SAMPLES.glob("*.yaml")) if path.stem != "hub"))
+    team("apply", *(f"--filename={path}" for path in sorted(SAMPLES.glob("*.yaml")) if path.stem != "00-hub"))
     team("wait", "imagesource", "--all", "--for=condition=Ready", "--timeout=90s")
     say(team("get", "imagesources"))
     # Five processes touch sources within minutes; each counts all that those before it may have touched.
