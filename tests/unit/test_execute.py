@@ -12,7 +12,7 @@ from tests.support.clock import in_virtual_time
 from tests.support.scripted import ScriptedClient, Writes
 
 from imagesources.platform.errors import NotSent, PlatformError, Refused, Unanswered
-from imagesources.platform.models import Job, JobDescriptor
+from imagesources.platform.models import Job, JobDescriptor, Source
 from imagesources.reconcile.execute import PATIENCE_WITH_JOB, Situation, execute
 from imagesources.reconcile.memory import Memory
 from imagesources.reconcile.model import (
@@ -79,6 +79,28 @@ async def test_create_unanswered() -> None:
     assert done.failure and done.failure.unknown
     assert (at.memory.clear, at.memory.absences) == (False, [])
     assert at.memory.attempted >= begun
+
+
+class _Slow:
+    """A client whose create has no answer within a minute."""
+
+    async def create_source(self, _body: object) -> Source:
+        """See ``PlatformClient``."""
+        await asyncio.sleep(60.0)
+        raise LOST
+
+
+def test_create_counts_from_its_end() -> None:
+    """A create that timed out may arrive as long after that as one that was just sent."""
+
+    async def timed_out() -> Memory:
+        at = situation({}, memory=Memory(attempted=-100.0, clear=True))
+        client: Any = _Slow()
+        at.hub.client = client
+        await execute(create(), at)
+        return at.memory
+
+    assert in_virtual_time(timed_out()).attempted == 60.0
 
 
 async def test_create_answered_with_what_was_there() -> None:

@@ -319,6 +319,8 @@ def memory_of(**changes: Any) -> Memory:
         pytest.param("deleting", memory_of(ask_at=NOW + 1), False, id="deleting, not yet"),
         pytest.param("deleting", memory_of(ask_at=NOW, job_id=JOB_ID), False, id="deleting, a job"),
         pytest.param("live", memory_of(ask_at=NOW), False, id="live"),
+        pytest.param("live", memory_of(ask_at=NOW, asked={SOURCE_ID: NOW - 1}), True, id="live, asked to go, no job"),
+        pytest.param("live", memory_of(ask_at=NOW + 1, asked={SOURCE_ID: NOW - 1}), False, id="the same, not yet"),
         pytest.param("live", memory_of(look_due=True), True, id="a job has ended"),
     ],
 )
