@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from pydantic import BaseModel
 from tests.model.values import Table, freeze, thaw
 
 from imagesources.hubs.hub import HubConnection
 from imagesources.hubs.inventory import Inventory, Seen
 from imagesources.platform.models import Job, Source
 from imagesources.reconcile import observe
-from imagesources.reconcile.memory import Memory
-from imagesources.resources.status import Pin
+from imagesources.reconcile.memory import Memory, kept_of
+from imagesources.resources.status import ImageSourceStatus
 from imagesources.settings import Settings
 
 TICK = 10.0
@@ -78,17 +77,6 @@ def running(clock: Clock) -> Iterator[None]:
     finally:
         asyncio._set_running_loop(before[0])
         observe.DELETE_AGAIN_AFTER = before[1]
-
-
-class _Kept(BaseModel):
-    """What a memory keeps of a status."""
-
-    id: str | None
-    unconfirmed_id: str | None
-    hub: Pin | None
-    adopted: bool | None
-    managed: tuple[str, ...] | None
-    settled_generation: int | None
 
 
 class Recollection(NamedTuple):
@@ -159,7 +147,7 @@ def recollect(memory: Memory) -> Recollection:
         late_absences=min(late, 2),
         inherited=memory.inherited,
         unsaved_id=memory.unsaved_id,
-        kept=None if memory.kept is None else freeze(_Kept(**memory.kept).model_dump(mode="json")),
+        kept=None if memory.kept is None else freeze(ImageSourceStatus().model_copy(update=memory.kept).to_json()),
         job=freeze(memory.job.model_dump(mode="json")) if memory.job else None,
         job_id=memory.job_id,
         asked=tuple(sorted(source_id for source_id, at in memory.asked.items() if NOW - at < TICK)),
@@ -181,7 +169,7 @@ def remembered(known: Recollection) -> Memory:
         + [attempted + SETTINGS.late_arrival] * known.late_absences,
         inherited=known.inherited,
         unsaved_id=known.unsaved_id,
-        kept=None if known.kept is None else dict(_Kept.model_validate(thaw(known.kept))),
+        kept=None if known.kept is None else kept_of(ImageSourceStatus.model_validate(thaw(known.kept))),
         job=None if known.job is None else Job.model_validate(thaw(known.job)),
         job_id=known.job_id,
         asked=dict.fromkeys(known.asked, NOW),

@@ -116,8 +116,9 @@ def _to_one(world: World, what: str, body: Json, dice: Random) -> None:
     elif what == "restore":
         _restore(world, body)
     elif what == "wipe":
-        if world.judge.is_shown(body["metadata"]["uid"]) or world.is_remembered(body):
-            world.judge.wiped(body["metadata"]["uid"], remembered=world.is_remembered(body))
+        remembered = world.is_remembered(body)
+        if remembered or world.judge.is_shown(body["metadata"]["uid"]):
+            world.judge.wiped(body["metadata"]["uid"], remembered=remembered)
             world.server.wipe(SOURCES, name)
     elif what == "unhold":
         life.forced = True

@@ -100,7 +100,7 @@ async def test_confirm(live: Json, same: bool) -> None:
     assert scene.cache.resources[read.key].metadata.resource_version == "9"
 
 
-@pytest.mark.parametrize("uid", ["uid", "predecessor"])
+@pytest.mark.parametrize("uid", [image_source().metadata.uid, "predecessor"], ids=["the same", "a predecessor"])
 async def test_old_state(uid: str) -> None:
     """A read that shows less than is known counts for nothing, whoever it speaks of."""
     read = image_source(resourceVersion="7")

@@ -20,7 +20,7 @@ from imagesources.reconcile.desired import desire
 from imagesources.reconcile.differences import differences
 from imagesources.reconcile.execute import Situation, execute
 from imagesources.reconcile.guard import objection, unadoptable, unlisted, unreferable
-from imagesources.reconcile.memory import Memory, Outcome, is_wiped
+from imagesources.reconcile.memory import Memory, Outcome, is_wiped, kept_of
 from imagesources.reconcile.model import (
     CheckSecrets,
     Create,
@@ -44,7 +44,7 @@ from imagesources.reconcile.observe import doubt, observe, pin_of, recorded
 from imagesources.reconcile.plan import DELETING, plan
 from imagesources.reconcile.ports import Conflict, Happening, Key, Kubernetes, KubernetesError, Vanished
 from imagesources.reconcile.status import Seen, Statement, describe, matters, with_job, with_secrets, with_source
-from imagesources.reconcile.telling import fields_of, tell
+from imagesources.reconcile.telling import announce, fields_of, tell
 from imagesources.resources.conditions import ConditionType, Reason
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus
@@ -172,7 +172,7 @@ class Engine:
     async def _pass(self, resource: ImageSource, memory: Memory) -> Next:
         if memory.kept and is_wiped(resource.status):
             return await self._put_back(resource, memory.kept, memory)
-        memory.keep(resource.status)
+        memory.kept = kept_of(resource.status)
         namespace = resource.metadata.namespace
         hub = self.hubs.find(namespace, resource.spec.hub_ref)
         allow_ids = isinstance(hub, HubConnection) and hub.spec.allow_source_ids
@@ -205,8 +205,7 @@ class Engine:
         await self.kube.save_status(resource, status)
         memory.outcome = Outcome("PutBack", "ok")
         note = f"the status was wiped; it says again which source there is: {status.id or status.unconfirmed_id}"
-        self.kube.tell(resource, Happening("StatusPutBack", "Reconcile", note, warning=True))
-        log.warning("%s", note, extra=fields_of(resource, reason="StatusPutBack"))
+        announce(self.kube, resource, Happening("StatusPutBack", "Reconcile", note, warning=True))
         return AGAIN
 
     def _step(self, at: Situation, record: Record) -> Step:
@@ -272,7 +271,7 @@ class Engine:
             due = Next(wait if due.seconds is None else min(wait, due.seconds))  # said as soon as it may be
         else:
             await self.kube.save_status(resource, status)
-            memory.keep(status)
+            memory.kept = kept_of(status)
             memory.sent = None
             if isinstance(step, Delete | WatchJob | Wait):
                 memory.job_written = at.now

@@ -87,10 +87,6 @@ class Memory:
             self.generation, self.failures, self.unconverged, self.failed_jobs = generation, 0, 0, 0
             self.corrections.clear()
 
-    def keep(self, status: ImageSourceStatus) -> None:
-        """Remember what nothing but status knows: once the source goes by its own identifier, no marker shows it."""
-        self.kept = kept_of(status)
-
     def attempt(self, now: float) -> None:
         """A POST is about to be sent: from now on its outcome is unknown."""
         self.clear = False
@@ -103,7 +99,10 @@ class Memory:
 
 
 def kept_of(status: ImageSourceStatus) -> Mapping[str, Any] | None:
-    """Tell what a status alone knows: whose the source is, and what was made of it; None: there is none yet."""
+    """Tell what a status alone knows: whose the source is, and what was made of it; None: there is none yet.
+
+    Once the source goes by its own identifier, no marker shows it.
+    """
     names = ("id", "unconfirmed_id", "hub", "adopted", "managed", "settled_generation")
     return {name: getattr(status, name) for name in names} if status.id or status.unconfirmed_id else None
 

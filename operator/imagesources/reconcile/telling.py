@@ -4,7 +4,7 @@ import logging
 
 from imagesources.reconcile.events import happenings, is_news
 from imagesources.reconcile.model import Done, Problem, Rest, Step, Wait, Wanted
-from imagesources.reconcile.ports import Kubernetes
+from imagesources.reconcile.ports import Happening, Kubernetes
 from imagesources.resources.imagesource import ImageSource
 from imagesources.resources.status import ImageSourceStatus
 from imagesources.telemetry import log
@@ -26,17 +26,23 @@ def tell(
         problem: what is said to be wrong.
     """
     policy = {"orphan": bool(wanted and wanted.orphan), "observing": bool(wanted and wanted.observe_only)}
-    about = fields_of(resource, step=type(step).__name__, source=status.id)
+    step_and_source = {"step": type(step).__name__, "source": status.id}
+    about = fields_of(resource, **step_and_source)
     told = happenings(step, done, problem, resource.status, status, **policy)
     for happening in told:
-        kube.tell(resource, happening)
-        level = logging.WARNING if happening.warning else logging.INFO
-        log.log(level, "%s", happening.note, extra=about | {"reason": happening.reason})
+        announce(kube, resource, happening, **step_and_source)
     if problem and problem.message not in {happening.note for happening in told}:
         level = logging.WARNING if is_news(step, problem, resource.status) else logging.DEBUG
         log.log(level, "%s", problem.message, extra=about | {"reason": problem.reason.value})
     elif not told and not isinstance(step, Rest | Wait):
         log.debug("%s", type(step).__name__, extra=about)
+
+
+def announce(kube: Kubernetes, resource: ImageSource, happening: Happening, **more: object) -> None:
+    """Tell one thing: as an Event, and in the log, where ``more`` is said with it."""
+    kube.tell(resource, happening)
+    level = logging.WARNING if happening.warning else logging.INFO
+    log.log(level, "%s", happening.note, extra=fields_of(resource, **more, reason=happening.reason))
 
 
 def fields_of(resource: ImageSource, **more: object) -> dict[str, object]:
